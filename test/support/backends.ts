@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { describe, it } from 'vitest';
+import { JSONStore } from '../../src/json/store.ts';
+import { PostgresStore } from '../../src/postgres/store.ts';
+import { SqliteStore } from '../../src/sqlite/store.ts';
+import type { Backend, Runner } from '../../src/testing/harness.ts';
+import type { PostgresName } from './postgres-database.ts';
+import { postgresDatabase } from './postgres-database.ts';
+import { makeTemporaryDirectory, removeDirectory } from './temporary.ts';
+
+/** Many stores are open at once on one server. */
+const POOL_SIZE = 4;
+
+export const runner: Runner = {
+  describe: (name, body) => {
+    describe(name, body);
+  },
+  it: (name, body, timeoutMs) => {
+    it(name, body, timeoutMs);
+  },
+};
+
+export function jsonBackend(): Backend {
+  return {
+    name: 'json',
+    capabilities: { extended: false, sharedAccess: false, backup: false },
+    async create() {
+      const directory = await makeTemporaryDirectory();
+      return {
+        open: async () => new JSONStore(join(directory, 'store')),
+        destroy: () => removeDirectory(directory),
+      };
+    },
+  };
+}
+
+export function sqliteBackend(): Backend {
+  return {
+    name: 'sqlite',
+    capabilities: { extended: true, sharedAccess: true, backup: true },
+    async create() {
+      const directory = await makeTemporaryDirectory();
+      return {
+        open: async () => new SqliteStore(join(directory, 'agents.db'), join(directory, 'files')),
+        destroy: () => removeDirectory(directory),
+      };
+    },
+  };
+}
+
+/** Call it at the top level of a test file: it drops the file's database after the tests. */
+export function postgresBackend(server: PostgresName): Backend {
+  const database = postgresDatabase(server);
+  return {
+    name: server,
+    capabilities: { extended: true, sharedAccess: true, backup: false },
+    async create() {
+      const { url, createSchema, dropSchema } = await database();
+      const schema = await createSchema();
+      const directory = await makeTemporaryDirectory();
+      return {
+        open: async () => new PostgresStore({ connectionString: url, max: POOL_SIZE }, directory, { schema }),
+        async destroy() {
+          await dropSchema(schema);
+          await removeDirectory(directory);
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { onProcessExit } from './exit-hooks.ts';
+
+const loader = import.meta.resolve('tsx');
+
+export interface Child {
+  /** The next line that it prints; undefined when it ended instead. */
+  line(): Promise<string | undefined>;
+  /** All lines that are left, once it has ended by itself. Fails if it ended with an error. */
+  rest(): Promise<string[]>;
+  /** Ends it as a crash would: nothing of its own runs any more. */
+  kill(): Promise<void>;
+}
+
+export interface ChildOptions {
+  args?: readonly string[];
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** Runs a TypeScript file in a process of its own: `startChild(new URL('./x.child.ts', import.meta.url))`. */
+export function startChild(file: URL, { args = [], env = {}, cwd }: ChildOptions = {}): Child {
+  const child = spawn(process.execPath, ['--import', loader, fileURLToPath(file), ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const callOff = onProcessExit(() => child.kill('SIGKILL'));
+  const closed = once(child, 'close').finally(callOff);
+  const errors = text(child.stderr);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async line() {
+      const next = await lines.next();
+      return next.done ? undefined : next.value;
+    },
+    async rest() {
+      const all: string[] = [];
+      for (let next = await lines.next(); !next.done; next = await lines.next()) all.push(next.value);
+      await closed;
+      if (child.exitCode !== 0) {
+        throw new Error(`${file.pathname} ended with ${child.exitCode ?? child.signalCode}: ${await errors}`);
+      }
+      return all;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await closed;
+    },
+  };
+}

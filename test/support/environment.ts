@@ -1,0 +1,12 @@
+/** Names the server that the tests use in place of their own ones. */
+export const TEST_POSTGRES_URL = 'KODE_TEST_POSTGRES_URL';
+
+/**
+ * Takes away the variables that would point a store, or the PostgreSQL driver, at a database of the
+ * caller's: people export them for production. Tests that are about them set their own.
+ */
+export function removeRedirectingVariables(): void {
+  for (const name of Object.keys(process.env)) {
+    if (/^(KODE_|POSTGRES_|PG[A-Z])/i.test(name)) delete process.env[name];
+  }
+}

@@ -1,0 +1,3 @@
+import { removeRedirectingVariables } from './environment.ts';
+
+removeRedirectingVariables();

@@ -1,0 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export async function makeTemporaryDirectory(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'kode-test-'));
+}
+
+export async function removeDirectory(path: string): Promise<void> {
+  // Windows lets go of files a moment after they were closed.
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+}
