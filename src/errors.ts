@@ -1,0 +1,160 @@
+/**
+ * Every error that leaves the store is one of these classes. Callers branch on `code` (stable across
+ * releases) or on `instanceof`; the message is for people, names the thing, and says what to do next.
+ */
+export class KodeError extends Error {
+  /** Stable machine-readable name of the failure. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/** The configuration (a constructor argument or an environment variable) is missing or wrong. */
+export class StoreConfigError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STORE_CONFIG', message, options);
+  }
+}
+
+/** A value given to the store can't be stored or isn't understood. `field` is the path of the value. */
+export class ValidationError extends KodeError {
+  readonly field: string;
+
+  constructor(field: string, problem: string, options?: { cause?: unknown }) {
+    super('VALIDATION', `${field}: ${problem}`, options);
+    this.field = field;
+  }
+}
+
+export class AgentNotFoundError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(
+      'AGENT_NOT_FOUND',
+      `Agent "${agentId}" does not exist in this store. Create it with saveInfo() or commit({ info }), or check the id with list().`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+export class AgentExistsError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(
+      'AGENT_EXISTS',
+      `Agent "${agentId}" exists already. Resume it, choose another id, or delete it first.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+/** Somebody else committed first. Nothing of the refused commit was stored. */
+export class VersionConflictError extends KodeError {
+  readonly agentId: string;
+  readonly expected: number;
+  readonly actual: number;
+
+  constructor(agentId: string, expected: number, actual: number) {
+    super(
+      'VERSION_CONFLICT',
+      `Agent "${agentId}" is at version ${actual}, the commit expected ${expected}. Load the agent again, redo the change on what is there, and commit with the new version.`,
+    );
+    this.agentId = agentId;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
+export class AlreadyDecidedError extends KodeError {
+  readonly agentId: string;
+  readonly toolCallId: string;
+
+  constructor(agentId: string, toolCallId: string, decision: string) {
+    super(
+      'ALREADY_DECIDED',
+      `The approval of tool call "${toolCallId}" of agent "${agentId}" was decided before ("${decision}"). A decision is final: load the call to see who made it.`,
+    );
+    this.agentId = agentId;
+    this.toolCallId = toolCallId;
+  }
+}
+
+/** The write needs the agent's lease, and the caller doesn't hold it (any more). */
+export class LeaseNotHeldError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string, reason: string) {
+    super(
+      'LEASE_NOT_HELD',
+      `The lease on agent "${agentId}" is not held by this write: ${reason}. Get a lease with acquireAgentLock() and pass it with the write.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+export class LockTimeoutError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string, waitedMs: number) {
+    super(
+      'LOCK_TIMEOUT',
+      `Agent "${agentId}" is leased by another holder, and it stayed so for the ${waitedMs} ms that this call waited. Try again later, or pass a longer { waitMs }.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+/** Retention removed events that the reader hasn't seen: it can't go on without a gap. */
+export class EventsPrunedError extends KodeError {
+  readonly agentId: string;
+  readonly oldestCursor: number;
+
+  constructor(agentId: string, since: number, oldestCursor: number) {
+    super(
+      'EVENTS_PRUNED',
+      `Events of agent "${agentId}" after cursor ${since} were removed by retention; the oldest one left has cursor ${oldestCursor}. Load the agent's state and go on from there.`,
+    );
+    this.agentId = agentId;
+    this.oldestCursor = oldestCursor;
+  }
+}
+
+/** The database can't be reached or refuses connections. The message says which check to make. */
+export class StoreUnavailableError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STORE_UNAVAILABLE', message, options);
+  }
+}
+
+/** Another process holds what this call needs, for longer than the store waits. */
+export class StoreBusyError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STORE_BUSY', message, options);
+  }
+}
+
+export class StoreClosedError extends KodeError {
+  constructor() {
+    super('STORE_CLOSED', 'This store is closed. Open a new one with createExtendedStore().');
+  }
+}
+
+/** What is on disk isn't what the store wrote. */
+export class CorruptDataError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('CORRUPT_DATA', message, options);
+  }
+}
+
+/** The database's schema is newer than this version of the package, or was changed by hand. */
+export class SchemaVersionError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('SCHEMA_VERSION', message, options);
+  }
+}

@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { ValidationError } from '../errors.ts';
+
+const MAX_NAME_BYTES = 255;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const UNSAFE_IN_ID = /[\u0000-\u001f\u007f-\u009f/\\]/;
+const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/**
+ * A new agent id: `agt-`, 10 characters of time and 16 of chance, so that ids sort by their creation.
+ * (The layout of a ULID: https://github.com/ulid/spec.)
+ */
+export function generateAgentId(now: number = Date.now()): string {
+  let time = '';
+  for (let rest = now, i = 0; i < 10; i += 1) {
+    time = CROCKFORD.charAt(rest % 32) + time;
+    rest = Math.floor(rest / 32);
+  }
+  let chance = '';
+  for (const byte of randomBytes(16)) chance += CROCKFORD.charAt(byte & 31);
+  return `agt-${time}${chance}`;
+}
+
+/** Agent and snapshot ids: names that are also safe as a file's name. */
+export function validateId(field: string, value: unknown): asserts value is string {
+  validateName(field, value);
+  if (UNSAFE_IN_ID.test(value)) {
+    throw new ValidationError(field, 'must not contain slashes, backslashes or control characters');
+  }
+  if (value === '.' || value === '..') throw new ValidationError(field, `must not be "${value}"`);
+}
+
+export function validateAgentId(value: unknown): asserts value is string {
+  validateId('agentId', value);
+}
+
+/** Names that become keys: 1 to 255 bytes of well-formed Unicode without NUL. */
+export function validateName(
+  field: string,
+  value: unknown,
+  maxBytes = MAX_NAME_BYTES,
+): asserts value is string {
+  if (typeof value !== 'string') throw new ValidationError(field, `must be a string, not ${describe(value)}`);
+  if (value === '') throw new ValidationError(field, 'must not be empty');
+  // A UTF-16 unit is at most 3 bytes of UTF-8: short names need no counting.
+  if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) {
+    throw new ValidationError(field, `must be at most ${maxBytes} bytes long`);
+  }
+  if (value.includes('\u0000')) throw new ValidationError(field, 'must not contain a NUL character');
+  if (!value.isWellFormed()) {
+    throw new ValidationError(field, 'must be well-formed Unicode (it holds a lone surrogate)');
+  }
+}
+
+/** A value's kind, for messages: never its content, which may be large or secret. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object')
+    return value.constructor?.name === 'Object' ? 'an object' : `a ${value.constructor?.name ?? 'object'}`;
+  return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
+}

@@ -1,0 +1,121 @@
+import { StoreConfigError } from '../errors.ts';
+
+/** Options of `pg`'s pool: https://node-postgres.com/apis/pool. A URL goes into `connectionString`. */
+export interface PostgresConnection {
+  host?: string | undefined;
+  port?: number | undefined;
+  database?: string | undefined;
+  user?: string | undefined;
+  password?: string | (() => string | Promise<string>) | undefined;
+  connectionString?: string | undefined;
+  ssl?: unknown;
+  /** Most connections at a time. Default 10. */
+  max?: number | undefined;
+  idleTimeoutMillis?: number | undefined;
+  /** How long to wait for a connection, of the server or of the pool. Default 10,000. */
+  connectionTimeoutMillis?: number | undefined;
+  [option: string]: unknown;
+}
+
+export interface SqliteConfig {
+  type: 'sqlite';
+  dbPath?: string | undefined;
+  fileStoreBaseDir?: string | undefined;
+}
+
+export interface PostgresConfig {
+  type: 'postgres';
+  connection?: PostgresConnection | string | undefined;
+  fileStoreBaseDir?: string | undefined;
+  schema?: string | undefined;
+}
+
+export interface JsonConfig {
+  type: 'json';
+  baseDir: string;
+}
+
+export const DEFAULT_SQLITE_PATH = './data/agents.db';
+export const DEFAULT_STORE_PATH = './data/store';
+
+export type Environment = Record<string, string | undefined>;
+
+/** A variable's value; trimmed, because `set NAME=value ` of Windows' CMD keeps the blanks. */
+function read(env: Environment, name: string): string | undefined {
+  const value = env[name]?.trim();
+  return value === '' ? undefined : value;
+}
+
+/** The configuration that the environment variables describe. */
+export function configFromEnvironment(env: Environment): SqliteConfig | PostgresConfig {
+  const type = read(env, 'KODE_STORE_TYPE') ?? 'sqlite';
+  if (type === 'sqlite') return { type };
+  if (type === 'postgres') return { type };
+  throw new StoreConfigError(
+    `KODE_STORE_TYPE is "${type}"; it must be "sqlite" or "postgres". Without it, SQLite is used.`,
+  );
+}
+
+export function sqlitePath(given: string | undefined, env: Environment): string {
+  return given ?? read(env, 'KODE_SQLITE_PATH') ?? DEFAULT_SQLITE_PATH;
+}
+
+export function storePath(given: string | undefined, env: Environment): string {
+  return given ?? read(env, 'KODE_STORE_PATH') ?? DEFAULT_STORE_PATH;
+}
+
+/**
+ * Fills what a connection object leaves out from `POSTGRES_*`, then from the defaults. A URL says
+ * everything itself, so nothing is added to it.
+ */
+export function completeConnection(given: PostgresConnection, env: Environment): PostgresConnection {
+  if (given.connectionString !== undefined) return given;
+  const connection: PostgresConnection = {
+    ...given,
+    host: given.host ?? read(env, 'POSTGRES_HOST') ?? 'localhost',
+    port: given.port ?? portFrom(env) ?? 5432,
+    database: given.database ?? read(env, 'POSTGRES_DB') ?? 'kode_agents',
+    user: given.user ?? read(env, 'POSTGRES_USER') ?? 'kode',
+  };
+  const password = given.password ?? read(env, 'POSTGRES_PASSWORD');
+  if (password !== undefined) connection.password = password;
+  checkConnection(connection);
+  return connection;
+}
+
+function portFrom(env: Environment): number | undefined {
+  const text = read(env, 'POSTGRES_PORT');
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text))
+    throw new StoreConfigError(`POSTGRES_PORT is "${text}"; it must be a port number.`);
+  return checkPort('POSTGRES_PORT', Number(text));
+}
+
+function checkPort(name: string, port: unknown): number {
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new StoreConfigError(`${name} is ${String(port)}; it must be a port number from 1 to 65535.`);
+  }
+  return port;
+}
+
+function checkConnection(connection: PostgresConnection): void {
+  checkPort('connection.port', connection.port);
+  for (const name of ['host', 'database', 'user'] as const) {
+    const value: unknown = connection[name];
+    if (typeof value !== 'string' || value === '') {
+      throw new StoreConfigError(`connection.${name} must be a non-empty string.`);
+    }
+  }
+  const { password } = connection;
+  if (password !== undefined && typeof password !== 'string' && typeof password !== 'function') {
+    throw new StoreConfigError('connection.password must be a string or a function that returns one.');
+  }
+  for (const name of ['max', 'idleTimeoutMillis', 'connectionTimeoutMillis'] as const) {
+    const value: unknown = connection[name];
+    const least = name === 'max' ? 1 : 0;
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least) {
+      throw new StoreConfigError(`connection.${name} must be a whole number, ${least} or more.`);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { StoreConfigError } from '../errors.ts';
+import {
+  configFromEnvironment,
+  type JsonConfig,
+  type PostgresConfig,
+  type SqliteConfig,
+  sqlitePath,
+  storePath,
+} from './config.ts';
+import type { ExtendedStore, Store } from './store.ts';
+
+const KNOWN_KEYS: Record<string, readonly string[]> = {
+  sqlite: ['type', 'dbPath', 'fileStoreBaseDir'],
+  postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema'],
+  json: ['type', 'baseDir'],
+};
+
+/**
+ * Opens a store on SQLite or PostgreSQL. Without a configuration the environment decides:
+ * `KODE_STORE_TYPE`, `KODE_SQLITE_PATH`, `KODE_STORE_PATH` and `POSTGRES_*`.
+ *
+ * @example
+ * const store = await createExtendedStore({ type: 'sqlite', dbPath: './data/agents.db' });
+ */
+export async function createExtendedStore(config?: SqliteConfig | PostgresConfig): Promise<ExtendedStore> {
+  const given = config ?? configFromEnvironment(process.env);
+  checkKeys(given);
+  // Drivers are loaded by whoever needs one: importing the package loads none.
+  if (given.type === 'sqlite') {
+    const { SqliteStore } = await import('../sqlite/store.ts');
+    return openOrClose(
+      new SqliteStore(sqlitePath(given.dbPath, process.env), storePath(given.fileStoreBaseDir, process.env)),
+    );
+  }
+  if (given.type === 'postgres') {
+    const { PostgresStore } = await import('../postgres/store.ts');
+    const directory = storePath(given.fileStoreBaseDir, process.env);
+    const options = given.schema === undefined ? {} : { schema: given.schema };
+    return openOrClose(new PostgresStore(given.connection ?? {}, directory, options));
+  }
+  throw new StoreConfigError(
+    `The store type "${String((given as { type?: unknown }).type)}" has no queries; use "sqlite" or "postgres" (or createStore() for "json").`,
+  );
+}
+
+/** The same, and `{ type: 'json', baseDir }`: a store on plain files, without queries. */
+export async function createStore(config?: SqliteConfig | PostgresConfig | JsonConfig): Promise<Store> {
+  if (config?.type !== 'json') return createExtendedStore(config);
+  checkKeys(config);
+  const { JSONStore } = await import('../json/store.ts');
+  return new JSONStore(config.baseDir);
+}
+
+function checkKeys(config: { type: string }): void {
+  const known = KNOWN_KEYS[config.type];
+  if (!known) {
+    throw new StoreConfigError(
+      `config.type is "${String(config.type)}"; it must be "sqlite", "postgres" or "json".`,
+    );
+  }
+  for (const key of Object.keys(config)) {
+    if (!known.includes(key)) {
+      throw new StoreConfigError(
+        `config.${key} is no setting of a ${config.type} store; those are ${known.join(', ')}.`,
+      );
+    }
+  }
+}
+
+/** A store that can't be opened leaves nothing behind. */
+async function openOrClose<S extends { open(): Promise<S>; close(): Promise<void> }>(store: S): Promise<S> {
+  try {
+    return await store.open();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

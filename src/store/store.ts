@@ -1,0 +1,211 @@
+import type {
+  AgentDocument,
+  AgentInfo,
+  AgentInfoInput,
+  Channel,
+  CommitResult,
+  CompactionRecord,
+  Delta,
+  DocumentKind,
+  LeaseToken,
+  LoadedAgent,
+  NewEvent,
+  NewSnapshot,
+  Snapshot,
+  SnapshotInfo,
+  StoredEvent,
+  TodoSnapshot,
+  TurnCommit,
+} from '../model/agent.ts';
+import type { Message, MessageRecord } from '../model/message.ts';
+import type { AgentToolCallRecord, ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
+import type {
+  AgentStats,
+  MessageQueryFilter,
+  SessionQueryFilter,
+  StatsFilter,
+  ToolCallQueryFilter,
+} from './filters.ts';
+
+/** Given to the narrow calls by a caller that holds the agent's lease. */
+export interface WriteOptions {
+  lease?: LeaseToken | undefined;
+}
+
+export interface LeaseOptions {
+  /** Time to live in milliseconds after which a dead holder's lease ends. Default 15,000. */
+  ttlMs?: number | undefined;
+  /** How long to wait for another holder, in milliseconds. Default 0: fail at once. */
+  waitMs?: number | undefined;
+}
+
+/**
+ * The right to write to an agent, renewed in the background while it is held. Calling the lease releases
+ * it, so it can stand where a release function is expected.
+ */
+export interface AgentLease extends LeaseToken {
+  (): Promise<void>;
+  /** When the lease ends unless it is renewed; moves on with each renewal. */
+  readonly expiresAt: Date;
+  /** Aborted as soon as this process knows that the lease is lost or given back. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ReadEventsOptions {
+  /** A cursor, or a bookmark: events after it. Default: from the beginning. */
+  since?: number | { seq: number; timestamp?: number } | undefined;
+  channel?: Channel | undefined;
+}
+
+export interface ForkOptions {
+  /** A snapshot's id, or the number of messages to keep. Default: all. */
+  at?: string | number | undefined;
+  agentId?: string | undefined;
+}
+
+export interface ApprovalDecision {
+  decision: 'allow' | 'deny';
+  by?: string | undefined;
+  note?: string | undefined;
+  /** Names the call where its `toolCallId` repeats. */
+  callSeq?: number | undefined;
+}
+
+/**
+ * What every backend offers. Loading from or saving to an agent that doesn't exist is an
+ * `AgentNotFoundError`; `loadInfo` and `exists` answer instead, and `delete` has nothing to do.
+ */
+export interface Store {
+  /** The one write path: everything a step produced, atomically. */
+  commit(agentId: string, change: TurnCommit): Promise<CommitResult>;
+
+  /** Creates the agent, or updates what is given of it. */
+  saveInfo(agentId: string, info: AgentInfoInput, options?: WriteOptions): Promise<void>;
+  loadInfo(agentId: string): Promise<AgentInfo | undefined>;
+
+  /** Makes the conversation equal to `messages`: writes only what comes after the common prefix. */
+  saveMessages(agentId: string, messages: Message[], options?: WriteOptions): Promise<void>;
+  appendMessages(agentId: string, messages: Message[], options?: WriteOptions): Promise<void>;
+  loadMessages(agentId: string): Promise<Message[]>;
+  /** What the model should see: the last compaction, and the messages that follow it. */
+  loadContext(agentId: string): Promise<Message[]>;
+
+  saveToolCallRecords(agentId: string, records: ToolCallUpdate[], options?: WriteOptions): Promise<void>;
+  loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]>;
+  saveTodos(agentId: string, snapshot: TodoSnapshot, options?: WriteOptions): Promise<void>;
+  loadTodos(agentId: string): Promise<TodoSnapshot | undefined>;
+  loadCompactions(agentId: string): Promise<CompactionRecord[]>;
+
+  /** Info, messages, tool calls, to-dos and compaction as of one moment. */
+  loadAgent(agentId: string): Promise<LoadedAgent>;
+
+  /** Stores an event and returns its cursor. Needs no lease. */
+  appendEvent(agentId: string, event: NewEvent): Promise<number>;
+  readEvents(agentId: string, options?: ReadEventsOptions): AsyncIterable<StoredEvent>;
+  /** Overwrites the agent's piece of streamed text. Needs no lease, raises nothing. */
+  saveDelta(agentId: string, delta: Delta): Promise<void>;
+  /** The piece of streamed text of the step that isn't committed yet. */
+  loadDelta(agentId: string): Promise<Delta | undefined>;
+
+  saveSnapshot(agentId: string, snapshot: NewSnapshot, options?: WriteOptions): Promise<void>;
+  loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined>;
+  listSnapshots(agentId: string): Promise<SnapshotInfo[]>;
+  /** A new agent that shares the history before `at`. Returns its id. */
+  fork(agentId: string, options?: ForkOptions): Promise<string>;
+
+  saveDocument(
+    agentId: string,
+    document: { kind: DocumentKind; name: string; content: unknown },
+    options?: WriteOptions,
+  ): Promise<void>;
+  loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined>;
+  listDocuments(agentId: string, kind: DocumentKind): Promise<AgentDocument[]>;
+  deleteDocument(agentId: string, kind: DocumentKind, name: string, options?: WriteOptions): Promise<void>;
+
+  acquireAgentLock(agentId: string, options?: LeaseOptions | number): Promise<AgentLease>;
+  /** Decides a pending approval exactly once. Needs no lease and disturbs no holder. */
+  decideApproval(agentId: string, toolCallId: string, decision: ApprovalDecision): Promise<ToolCallRecord>;
+
+  exists(agentId: string): Promise<boolean>;
+  delete(agentId: string): Promise<void>;
+  /** Ids of all agents, or of those that begin with `prefix`, in byte order. */
+  list(prefix?: string): Promise<string[]>;
+  /** Waits for what is under way, gives back this store's leases, and closes. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface QueryableStore extends Store {
+  querySessions(filter?: SessionQueryFilter): Promise<AgentInfo[]>;
+  queryMessages(filter?: MessageQueryFilter): Promise<MessageRecord[]>;
+  queryToolCalls(filter?: ToolCallQueryFilter): Promise<AgentToolCallRecord[]>;
+  /** Counts for one agent (by id), or for the agents that a filter matches. */
+  aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats>;
+  /** Everything that matches, page by page behind the scenes. `limit` ends it early; `offset` is refused. */
+  iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo>;
+  iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord>;
+  iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord>;
+}
+
+export interface HealthReport {
+  healthy: boolean;
+  database: { connected: boolean; latencyMs: number; error?: string };
+  fileSystem: { writable: boolean; error?: string };
+  checkedAt: Date;
+}
+
+export interface ConsistencyIssue {
+  agentId?: string;
+  /** Stable name of the broken rule. */
+  rule: string;
+  detail: string;
+}
+
+export interface ConsistencyReport {
+  consistent: boolean;
+  issues: ConsistencyIssue[];
+  checkedAt: Date;
+}
+
+export interface OperationMetrics {
+  count: number;
+  errors: number;
+  /** Milliseconds, over the last 1,024 calls of the operation. */
+  latencyMs: { p50: number; p95: number; p99: number; max: number };
+}
+
+export interface StoreMetrics {
+  startedAt: Date;
+  operations: Record<string, OperationMetrics>;
+  /** What this store holds open right now. */
+  leasesHeld: number;
+}
+
+/** A stored event, or the ephemeral piece of streamed text of the step under way. */
+export type WatchItem = ({ kind: 'event' } & StoredEvent) | { kind: 'delta'; delta: Delta };
+
+export interface WatchOptions {
+  since?: number | { seq: number; timestamp?: number } | undefined;
+  /** Ends the iteration. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ClaimOptions {
+  limit: number;
+  ttlMs?: number | undefined;
+}
+
+export interface ExtendedStore extends QueryableStore {
+  healthCheck(): Promise<HealthReport>;
+  checkConsistency(agentId?: string): Promise<ConsistencyReport>;
+  getMetrics(): StoreMetrics;
+  batchFork(agentId: string, count: number): Promise<string[]>;
+  /** Leases agents that nobody holds and that died while running or whose approvals are all decided. */
+  claimResumable(options: ClaimOptions): Promise<AgentLease[]>;
+  /** A consistent copy of the database while it is in use. SQLite only. */
+  backup(path?: string): Promise<string>;
+  /** Follows an agent's events, from any process, until the agent is deleted or the caller stops. */
+  watch(agentId: string, options?: WatchOptions): AsyncIterable<WatchItem>;
+}

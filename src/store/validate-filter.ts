@@ -1,0 +1,186 @@
+import { ValidationError } from '../errors.ts';
+import { AGENT_STATUSES, type AgentStatus } from '../model/agent.ts';
+import { describe, validateAgentId, validateName } from '../model/ids.ts';
+import { toInstant } from '../model/instants.ts';
+import type { Role } from '../model/message.ts';
+import { TOOL_CALL_STATES, type ToolCallState } from '../model/tool-call.ts';
+import type { MessageQueryFilter, SortOrder } from './filters.ts';
+import { type MetadataMatch, metadataMatches } from './metadata-filter.ts';
+
+/**
+ * Filters as queries use them: checked, instants in epoch milliseconds, defaults filled in. What a filter
+ * doesn't say, misspells or gets wrong must never widen what it matches, so everything is refused that
+ * isn't understood.
+ */
+export interface PageSpec {
+  /** `Infinity` for an iterator without a limit. */
+  limit: number;
+  offset: number;
+  order: SortOrder;
+}
+
+export interface CreatedRange {
+  createdAfter?: number;
+  createdBefore?: number;
+}
+
+export interface StatsQuery extends CreatedRange {
+  templateId?: string;
+  userId?: string;
+  status?: AgentStatus;
+  metadata: readonly MetadataMatch[];
+}
+
+export interface SessionQuery extends StatsQuery, PageSpec {
+  sortBy: 'createdAt' | 'updatedAt';
+}
+
+export type ContentType = NonNullable<MessageQueryFilter['contentType']>;
+
+export interface MessageQuery extends CreatedRange, PageSpec {
+  agentId?: string;
+  role?: Role;
+  contentType?: ContentType;
+}
+
+export interface ToolCallQuery extends CreatedRange, PageSpec {
+  agentId?: string;
+  toolName?: string;
+  state?: ToolCallState;
+  isError?: boolean;
+  hasApproval?: boolean;
+}
+
+/** An iterator takes any limit and no offset. */
+export type FilterUse = 'query' | 'iterate';
+
+type Check<T> = (field: string, value: unknown) => T;
+type Checks<T> = { [K in keyof T]-?: Check<NonNullable<T[K]>> };
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 10_000;
+
+const RANGE: Checks<CreatedRange> = { createdAfter: toInstant, createdBefore: toInstant };
+
+const STATS: Checks<StatsQuery> = {
+  ...RANGE,
+  templateId: checkName,
+  userId: checkName,
+  status: oneOf(AGENT_STATUSES),
+  metadata: metadataMatches,
+};
+
+const SESSION_SORT: Checks<Pick<SessionQuery, 'sortBy'>> = { sortBy: oneOf(['createdAt', 'updatedAt']) };
+
+const MESSAGES: Checks<Omit<MessageQuery, keyof PageSpec>> = {
+  ...RANGE,
+  agentId: checkAgentId,
+  role: oneOf(['user', 'assistant', 'system']),
+  contentType: oneOf(['text', 'tool_use', 'tool_result']),
+};
+
+const TOOL_CALLS: Checks<Omit<ToolCallQuery, keyof PageSpec>> = {
+  ...RANGE,
+  agentId: checkAgentId,
+  toolName: checkName,
+  state: oneOf(TOOL_CALL_STATES),
+  isError: checkBoolean,
+  hasApproval: checkBoolean,
+};
+
+const PAGES: Record<FilterUse, Checks<PageSpec>> = {
+  query: { limit: limitUpTo(MAX_LIMIT), offset: checkOffset, order: oneOf(['asc', 'desc']) },
+  iterate: {
+    limit: limitUpTo(Number.MAX_SAFE_INTEGER),
+    offset: refuseOffset,
+    order: oneOf(['asc', 'desc']),
+  },
+};
+
+export function validateSessionFilter(filter: unknown, use: FilterUse = 'query'): SessionQuery {
+  const given = check(filter, { ...STATS, ...SESSION_SORT, ...PAGES[use] });
+  return { sortBy: 'createdAt', metadata: [], ...defaultPage(use), ...given };
+}
+
+export function validateMessageFilter(filter: unknown, use: FilterUse = 'query'): MessageQuery {
+  return { ...defaultPage(use), ...check(filter, { ...MESSAGES, ...PAGES[use] }) };
+}
+
+export function validateToolCallFilter(filter: unknown, use: FilterUse = 'query'): ToolCallQuery {
+  return { ...defaultPage(use), ...check(filter, { ...TOOL_CALLS, ...PAGES[use] }) };
+}
+
+export function validateStatsFilter(filter: unknown): StatsQuery {
+  return { metadata: [], ...check(filter, STATS) };
+}
+
+function defaultPage(use: FilterUse): PageSpec {
+  return { limit: use === 'query' ? DEFAULT_LIMIT : Number.POSITIVE_INFINITY, offset: 0, order: 'desc' };
+}
+
+/** The filter's keys that aren't undefined, each checked. */
+function check<T>(filter: unknown, checks: Checks<T>): Partial<T> {
+  if (filter === undefined) return {};
+  if (!isPlainObject(filter)) {
+    throw new ValidationError('filter', `must be an object with the filter's keys, not ${describe(filter)}`);
+  }
+  const checked: Partial<T> = {};
+  for (const [key, value] of Object.entries(filter)) {
+    if (!Object.hasOwn(checks, key)) {
+      throw new ValidationError(key, `is no key of this filter; those are ${Object.keys(checks).join(', ')}`);
+    }
+    const known = key as keyof T & string;
+    if (value !== undefined) checked[known] = checks[known](key, value);
+  }
+  return checked;
+}
+
+/** Also of another realm. A Date or a Map has no keys: taken for a filter, it would match everything. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function checkName(field: string, value: unknown): string {
+  validateName(field, value);
+  return value;
+}
+
+function checkAgentId(_field: string, value: unknown): string {
+  validateAgentId(value);
+  return value;
+}
+
+function checkBoolean(field: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') {
+    throw new ValidationError(field, `must be true or false, not ${describe(value)}`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(allowed: readonly T[]): Check<T> {
+  return (field, value) => {
+    const found = allowed.find((one) => one === value);
+    if (found !== undefined) return found;
+    const given = typeof value === 'string' ? JSON.stringify(value.slice(0, 100)) : describe(value);
+    throw new ValidationError(field, `must be one of ${allowed.join(', ')}, not ${given}`);
+  };
+}
+
+function limitUpTo(max: number): Check<number> {
+  const range = max === MAX_LIMIT ? '1 to 10,000; for more, use the iterator' : '1 or more';
+  return (field, value) => {
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
+    throw new ValidationError(field, `must be a whole number, ${range}`);
+  };
+}
+
+function checkOffset(field: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ValidationError(field, 'must be a whole number, 0 or more');
+}
+
+function refuseOffset(field: string): never {
+  throw new ValidationError(field, 'is not for iterators, which give everything that matches; leave it out');
+}
