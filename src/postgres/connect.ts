@@ -1,0 +1,122 @@
+import type { Client, ClientConfig, Pool, PoolConfig } from 'pg';
+import { SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
+import { run, type Script } from '../sql/driver.ts';
+import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
+import { composed, statement } from '../sql/statement.ts';
+import type { PostgresConnection } from '../store/config.ts';
+import { postgresDialect, quoteIdentifier } from './dialect.ts';
+import { PostgresDriver } from './driver.ts';
+import type { Endpoint } from './errors.ts';
+import { Listener } from './listener.ts';
+
+const OLDEST_VERSION = 15;
+const CONNECTION_TIMEOUT_MS = 10_000;
+/** One lock for all stores that migrate one database at the same time; chance number, never to change. */
+const MIGRATION_LOCK = 7_243_119_865;
+
+const SERVER = statement(
+  'server',
+  `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding,
+     to_regclass($1) AS migrations`,
+);
+const LOCK = statement('lock_migrations', `SELECT pg_advisory_xact_lock($1) AS locked`);
+const FIND_SCHEMA = statement(
+  'find_schema',
+  'SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = $1',
+);
+
+/** Connects, and brings the schema up to date. */
+export async function connectPostgres(
+  connection: PostgresConnection | Pool,
+  schema: string,
+  prepare: 'auto' | boolean,
+): Promise<PostgresDriver> {
+  const pg = (await import('pg')).default;
+  const given =
+    'query' in connection && typeof connection.query === 'function' ? (connection as Pool) : undefined;
+  const pool =
+    given ??
+    new pg.Pool({
+      connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+      keepAlive: true,
+      ...(connection as PoolConfig),
+    });
+  // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
+  const ignoreIdleError = () => undefined;
+  pool.on('error', ignoreIdleError);
+  const options = pool.options as ClientConfig;
+  const driver = new PostgresDriver({
+    dialect: postgresDialect(schema),
+    pool,
+    ownsPool: given === undefined,
+    endpoint: endpointOf(() => new pg.Client(options)),
+    listener: new Listener(schema, () => new pg.Client(options)),
+    prepare,
+    // A pool of ours has ended before its connections have: they may still break.
+    onClose: () => given?.off('error', ignoreIdleError),
+  });
+  try {
+    await prepareSchema(driver, schema);
+    return driver;
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}
+
+/** What a client makes of its options, environment and URL included. */
+function endpointOf(create: () => Client): Endpoint {
+  let client: Client;
+  try {
+    client = create();
+  } catch (error) {
+    if (error instanceof TypeError && 'input' in error) {
+      // Without the cause: it repeats the URL, which may hold a password.
+      throw new StoreConfigError(
+        'The connection URL can\'t be read. Check its host and port, and write characters such as "/", "@", "#" and "%" in user and password percent-encoded.',
+      );
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    throw new StoreConfigError(`The connection's settings can't be used: ${message}`, { cause: error });
+  }
+  return {
+    host: client.host,
+    port: client.port,
+    database: client.database ?? '',
+    user: client.user ?? '',
+  };
+}
+
+async function prepareSchema(driver: PostgresDriver, schema: string): Promise<void> {
+  const [server] = await driver.read(SERVER, [driver.dialect.table('migrations')]);
+  const major = Math.floor(Number(server?.version) / 10_000);
+  if (major < OLDEST_VERSION) {
+    throw new StoreUnavailableError(
+      `The server is PostgreSQL ${major}, and this store needs ${OLDEST_VERSION} or later. Update the server.`,
+    );
+  }
+  if (server?.encoding !== 'UTF8') {
+    throw new StoreConfigError(
+      `The database's encoding is ${server?.encoding}, and messages need UTF8. Create the database with ENCODING 'UTF8'.`,
+    );
+  }
+  if (server.migrations !== null && isCurrent(await driver.read(APPLIED, []), driver.dialect)) return;
+  try {
+    await driver.transact(() => migrateUnderLock(driver, schema));
+  } catch (error) {
+    if (error instanceof SchemaVersionError || error instanceof StoreUnavailableError) throw error;
+    throw new SchemaVersionError(`The schema "${schema}" could not be prepared. See the cause.`, {
+      cause: error,
+    });
+  }
+}
+
+/** The lock is the transaction's, so that it also holds behind a transaction pooler. */
+function* migrateUnderLock(driver: PostgresDriver, schema: string): Script<void> {
+  yield* run(LOCK, [MIGRATION_LOCK]);
+  const found = yield* run(FIND_SCHEMA, [schema]);
+  if (found.length === 0) {
+    yield* run(composed('create_schema', `CREATE SCHEMA ${quoteIdentifier(schema)}`), []);
+  }
+  yield* migrate(driver.dialect);
+}

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import type { Pool, PoolClient, QueryConfig } from 'pg';
+import { StoreConfigError } from '../errors.ts';
+import type { Batch, BatchOutcome } from '../sql/batch.ts';
+import type { Driver, Row, Script, SqlParam, Step } from '../sql/driver.ts';
+import { render, type Statement, statement } from '../sql/statement.ts';
+import { readOutcome, renderBatch } from './batch.ts';
+import type { PostgresDialect } from './dialect.ts';
+import { type Endpoint, isLostStatement, isRetryable, translate } from './errors.ts';
+import type { Listener } from './listener.ts';
+
+const RESERVE_KEYS = statement('reserve_keys', `SELECT nextval($1::regclass) AS first`);
+const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
+const MAX_TRIES = 6;
+
+/** Numbers come as numbers; everything else that we read is text. Set per query, never globally. */
+const TYPES = {
+  getTypeParser: (oid: number) => (value: string) => (NUMERIC_OIDS.has(oid) ? Number(value) : value),
+};
+/** int8, int2, int4, float4, float8, numeric: https://www.postgresql.org/docs/current/catalog-pg-type.html */
+const NUMERIC_OIDS = new Set([20, 21, 23, 700, 701, 1700]);
+
+interface Compiled {
+  name: string;
+  text: string;
+}
+
+/** The port on a `pg` pool: no session state, so that it also works behind a transaction pooler. */
+export class PostgresDriver implements Driver {
+  readonly dialect: PostgresDialect;
+  readonly #pool: Pool;
+  readonly #ownsPool: boolean;
+  readonly #endpoint: Endpoint;
+  readonly #listener: Listener;
+  readonly #compiled = new Map<Statement, Compiled>();
+  #named: boolean;
+  readonly #onClose: () => void;
+  readonly #fixedNaming: boolean;
+
+  constructor(options: {
+    dialect: PostgresDialect;
+    pool: Pool;
+    ownsPool: boolean;
+    endpoint: Endpoint;
+    listener: Listener;
+    prepare: 'auto' | boolean;
+    onClose: () => void;
+  }) {
+    this.dialect = options.dialect;
+    this.#pool = options.pool;
+    this.#ownsPool = options.ownsPool;
+    this.#endpoint = options.endpoint;
+    this.#listener = options.listener;
+    this.#onClose = options.onClose;
+    this.#named = options.prepare !== false;
+    this.#fixedNaming = options.prepare !== 'auto';
+  }
+
+  async read(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    return this.#translated(() => this.#query(this.#pool, source, params));
+  }
+
+  async write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    return this.#translated(() => this.#retried(() => this.#query(this.#pool, source, params)));
+  }
+
+  async snapshot<T>(script: () => Script<T>): Promise<T> {
+    return this.#inTransaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', script);
+  }
+
+  async transact<T>(script: () => Script<T>): Promise<T> {
+    return this.#inTransaction('BEGIN', script);
+  }
+
+  async batch(batch: Batch): Promise<BatchOutcome> {
+    const { statement: source, params } = renderBatch(batch, this.#listener.channel);
+    return this.#translated(() =>
+      this.#retried(async () => readOutcome((await this.#query(this.#pool, source, params))[0], batch)),
+    );
+  }
+
+  async reserveKeys(): Promise<number> {
+    const rows = await this.read(RESERVE_KEYS, [this.dialect.table('keys')]);
+    return Number(rows[0]?.first);
+  }
+
+  subscribe(onChange: () => void): () => void {
+    return this.#listener.subscribe(onChange);
+  }
+
+  async notify(): Promise<void> {
+    await this.write(NOTIFY, [this.#listener.channel]);
+  }
+
+  async backup(): Promise<void> {
+    throw new StoreConfigError(
+      'backup() copies a SQLite file. Back a PostgreSQL database up with pg_dump, which is consistent while the store is in use.',
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#listener.close();
+    if (this.#ownsPool) await this.#pool.end();
+    this.#onClose();
+  }
+
+  async #inTransaction<T>(begin: string, script: () => Script<T>): Promise<T> {
+    return this.#translated(() =>
+      this.#retried(async () => {
+        const client = await this.#pool.connect();
+        let broken: Error | undefined;
+        const onError = (error: Error) => {
+          broken = error;
+        };
+        client.on('error', onError);
+        try {
+          await client.query(begin);
+          const result = await this.#drive(client, script());
+          await client.query('COMMIT');
+          return result;
+        } catch (error) {
+          await client.query('ROLLBACK').catch((rollbackError: Error) => {
+            // The connection is gone, and the server rolls back by itself: the pool must not reuse it.
+            broken = rollbackError;
+          });
+          throw error;
+        } finally {
+          client.off('error', onError);
+          client.release(broken);
+        }
+      }),
+    );
+  }
+
+  async #drive<T>(client: PoolClient, script: Script<T>): Promise<T> {
+    let next = script.next([]);
+    while (!next.done) {
+      next = script.next(await this.#step(client, next.value));
+    }
+    return next.value;
+  }
+
+  async #step(client: PoolClient, step: Step): Promise<Row[] | BatchOutcome> {
+    if (!('batch' in step)) return this.#query(client, step.statement, step.params);
+    const { statement: source, params } = renderBatch(step.batch, this.#listener.channel);
+    return readOutcome((await this.#query(client, source, params))[0], step.batch);
+  }
+
+  async #query(on: Pool | PoolClient, source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    const { name, text } = this.#compile(source);
+    const config: QueryConfig = { text, values: [...params], types: TYPES };
+    if (!this.#named || text.startsWith('CREATE')) return (await on.query<Row>(config)).rows;
+    try {
+      return (await on.query<Row>({ ...config, name })).rows;
+    } catch (error) {
+      if (this.#fixedNaming || !isLostStatement(error)) throw error;
+      // A transaction pooler is in between: unnamed statements for good. The statement didn't run.
+      this.#named = false;
+      if (on !== this.#pool) throw new LostStatement(error);
+      return (await on.query<Row>(config)).rows;
+    }
+  }
+
+  /** Deadlocks and serialization failures roll everything back, so the unit as a whole is run again. */
+  async #retried<T>(work: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (tries >= MAX_TRIES || !(isRetryable(error) || error instanceof LostStatement)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 2 ** tries * Math.random()));
+      }
+    }
+  }
+
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw translate(error, this.#endpoint);
+    }
+  }
+
+  #compile(source: Statement): Compiled {
+    const known = this.#compiled.get(source);
+    if (known) return known;
+    const text = render(source, this.dialect);
+    // Names are per connection, which stores with other schemas may share: the text decides.
+    const name = `kode_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
+    const compiled = { name, text };
+    this.#compiled.set(source, compiled);
+    return compiled;
+  }
+}
+
+/** A named statement was lost within a transaction, which is aborted: begin it anew without names. */
+class LostStatement extends Error {
+  constructor(cause: unknown) {
+    super('A named statement was lost', { cause });
+  }
+}

@@ -1,0 +1,181 @@
+import type { CallState, KnownCalls } from '../model/call-book.ts';
+import { number, numberOrNull, text } from './codec.ts';
+import type { AgentKeys } from './directory.ts';
+import type { Driver, Row } from './driver.ts';
+import { run, type Script } from './driver.ts';
+import { statement } from './statement.ts';
+
+/** The head row, as far as the planning of a commit depends on it. */
+export interface HeadState {
+  branch: number;
+  version: number;
+  revision: number;
+  cursor: number;
+  messageCount: number;
+  callCount: number;
+  unlinkedCalls: number;
+  pendingApprovals: number;
+  usageCount: number;
+  status: number;
+  lastAt: number;
+  lastSfpIndex: number;
+  bookmarkSeq: number | null;
+  bookmarkAt: number | null;
+  breakpoint: string | null;
+}
+
+/** A piece of a conversation: the messages [lo, hi) and the calls [callLo, callHi) of one branch. */
+export interface Segment {
+  branch: number;
+  /** The agent that started the branch. */
+  agent: number;
+  parent: number | null;
+  lo: number;
+  hi: number;
+  callLo: number;
+  callHi: number;
+  pinned: number;
+  epoch: number;
+  adopted: boolean;
+}
+
+/** A conversation's branches, the agent's own first, then its ancestors. */
+export type Chain = Segment[];
+
+export interface AgentState {
+  readonly keys: AgentKeys;
+  readonly head: HeadState;
+  readonly chain: Chain;
+  readonly known: RecentCalls;
+}
+
+const CHAIN_COLUMNS = 'branch, agent, parent, fork_seq, fork_call_seq, pinned, epoch, adopted';
+
+const LOAD_STATE = statement(
+  'load_state',
+  `WITH RECURSIVE chain AS (
+     SELECT 0 AS depth, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.pinned, b.epoch, b.adopted
+     FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch
+     WHERE h.tree = $1 AND h.agent = $2
+     UNION ALL
+     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.pinned, p.epoch, p.adopted
+     FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
+   SELECT h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
+     h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
+     h.breakpoint, c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.pinned, c.epoch, c.adopted
+   FROM {heads} h CROSS JOIN chain c WHERE h.tree = $1 AND h.agent = $2 ORDER BY c.depth`,
+);
+
+const LOAD_CHAIN = statement(
+  'load_chain',
+  `WITH RECURSIVE chain AS (
+     SELECT 0 AS depth, ${CHAIN_COLUMNS.replace('agent', 'agent AS starter')}
+     FROM {branches} WHERE tree = $1 AND branch = $2
+     UNION ALL
+     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.pinned, p.epoch, p.adopted
+     FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
+   SELECT * FROM chain ORDER BY depth`,
+);
+
+export async function loadState(driver: Driver, keys: AgentKeys): Promise<AgentState | undefined> {
+  return decodeState(keys, await driver.read(LOAD_STATE, [keys.tree, keys.agent]));
+}
+
+export function* readState(keys: AgentKeys): Script<AgentState | undefined> {
+  return decodeState(keys, yield* run(LOAD_STATE, [keys.tree, keys.agent]));
+}
+
+/** The chain that ends at a position of a branch, as a snapshot refers to it. */
+export function* readChain(tree: number, branch: number, position: number, calls: number): Script<Chain> {
+  return decodeChain(yield* run(LOAD_CHAIN, [tree, branch]), position, calls);
+}
+
+function decodeState(keys: AgentKeys, rows: Row[]): AgentState | undefined {
+  const row = rows[0];
+  if (!row) return undefined;
+  const head: HeadState = {
+    branch: number(row.head_branch),
+    version: number(row.version),
+    revision: number(row.revision),
+    cursor: number(row.cursor),
+    messageCount: number(row.message_count),
+    callCount: number(row.call_count),
+    unlinkedCalls: number(row.unlinked_calls),
+    pendingApprovals: number(row.pending_approvals),
+    usageCount: number(row.usage_count),
+    status: number(row.status),
+    lastAt: number(row.last_at),
+    lastSfpIndex: number(row.last_sfp_index),
+    bookmarkSeq: numberOrNull(row.bookmark_seq),
+    bookmarkAt: numberOrNull(row.bookmark_at),
+    breakpoint: text(row.breakpoint),
+  };
+  return {
+    keys,
+    head,
+    chain: decodeChain(rows, head.messageCount, head.callCount),
+    known: new RecentCalls(),
+  };
+}
+
+/** A parent's share ends where its child begins. */
+function decodeChain(rows: Row[], messageCount: number, callCount: number): Chain {
+  let hi = messageCount;
+  let callHi = callCount;
+  return rows.map((row) => {
+    const segment: Segment = {
+      branch: number(row.branch),
+      agent: number(row.starter),
+      parent: numberOrNull(row.parent),
+      lo: number(row.fork_seq),
+      hi,
+      callLo: number(row.fork_call_seq),
+      callHi,
+      pinned: number(row.pinned),
+      epoch: number(row.epoch),
+      adopted: number(row.adopted) === 1,
+    };
+    hi = segment.lo;
+    callHi = segment.callLo;
+    return segment;
+  });
+}
+
+/** The segment that holds the messages right before a position: where a fork or a snapshot attaches. */
+export function segmentAt(chain: Chain, position: number): Segment {
+  const segment = chain.find((candidate) => candidate.lo < position) ?? chain.at(-1);
+  if (!segment) throw new RangeError('a conversation has at least one branch');
+  return segment;
+}
+
+const MAX_RECENT = 128;
+
+/** The newest calls of an agent that this process has seen, by id, so that a step needs no look-up. */
+export class RecentCalls implements KnownCalls {
+  readonly #bySeq = new Map<number, CallState>();
+
+  withId(toolCallId: string): CallState[] {
+    const calls: CallState[] = [];
+    for (const call of this.#bySeq.values()) if (call.toolCallId === toolCallId) calls.push(call);
+    return calls.sort((a, b) => b.callSeq - a.callSeq);
+  }
+
+  withSeq(callSeq: number): CallState | undefined {
+    return this.#bySeq.get(callSeq);
+  }
+
+  add(calls: Iterable<CallState>): void {
+    for (const call of calls) {
+      this.#bySeq.delete(call.callSeq);
+      this.#bySeq.set(call.callSeq, call);
+    }
+  }
+
+  /** Between commits: a commit in progress may need more than what is worth remembering. */
+  trim(): void {
+    for (const oldest of this.#bySeq.keys()) {
+      if (this.#bySeq.size <= MAX_RECENT) break;
+      this.#bySeq.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,338 @@
+import {
+  AgentExistsError,
+  AgentNotFoundError,
+  LeaseNotHeldError,
+  StoreBusyError,
+  ValidationError,
+  VersionConflictError,
+} from '../../errors.ts';
+import type { CommitResult } from '../../model/agent.ts';
+import { neededLookups } from '../../model/call-book.ts';
+import type { EncodedCommit } from '../../model/encode-commit.ts';
+import { type AgentState, loadState } from '../agent-state.ts';
+import type { BatchOutcome } from '../batch.ts';
+import type { SqlContext } from '../context.ts';
+import { UniqueViolation } from '../driver.ts';
+import { lookUpCalls } from '../nouns/calls.ts';
+import { giveForksTheirCopies } from '../nouns/fork-copies.ts';
+import { readPayloads } from '../nouns/messages.ts';
+import { createAgent } from './create.ts';
+import type { EventWriter } from './events.ts';
+import { findOperation, trimOperations } from './operations.ts';
+import { type CommitPlan, planCommit, planEvents } from './plan.ts';
+import { prefixLength } from './prefix.ts';
+import { replacedBranch, replaceSnapshot } from './replace-snapshot.ts';
+import { RewriteRefused, rewriteConversation } from './rewrite.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { StateCache } from './state-cache.ts';
+
+/** After so many lost races against other processes the agent is plainly not ours to write to. */
+const MAX_TRIES = 64;
+
+/**
+ * The one write path. A commit is planned on the agent's remembered state and written in one batch that
+ * holds only if the head is still at that state's revision; if it isn't, the state is loaded and the
+ * commit planned again. So nothing is read in the normal case, and nothing is ever written on stale ground.
+ */
+export class Committer {
+  readonly #context: SqlContext;
+  readonly #events: EventWriter;
+  readonly #states = new StateCache();
+  readonly #queue = new SerialQueue();
+
+  constructor(context: SqlContext, events: EventWriter) {
+    this.#context = context;
+    this.#events = events;
+  }
+
+  async commit(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    if (change.eventsOnly) return this.#commitEvents(agentId, change);
+    return this.exclusively(agentId, () => this.#commitState(agentId, change));
+  }
+
+  /** Creates the agent, or updates it: `saveInfo`. */
+  async createOrUpdate(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    return this.exclusively(agentId, async () => {
+      for (;;) {
+        try {
+          return await this.#commitState(agentId, change);
+        } catch (error) {
+          if (!(error instanceof AgentNotFoundError) || change.lease) throw error;
+        }
+        try {
+          return await createAgent(this.#context, agentId, change);
+        } catch (error) {
+          // Somebody created it in between: then it is an update after all.
+          if (!(error instanceof AgentExistsError)) throw error;
+        }
+      }
+    });
+  }
+
+  /** State writes of one agent by this process go one after the other: they would only undo each other. */
+  exclusively<T>(agentId: string, work: () => Promise<T>): Promise<T> {
+    return this.#queue.run(agentId, work);
+  }
+
+  /** Events give out instants too: what is committed next isn't older. */
+  noteInstant(agentId: string, at: number): void {
+    const state = this.#states.get(agentId);
+    if (state && state.head.lastAt < at) state.head.lastAt = at;
+  }
+
+  /** After a change that didn't go through here. */
+  forget(agentId: string): void {
+    this.#states.delete(agentId);
+  }
+
+  async #commitEvents(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    const { operation } = change;
+    if (!operation) {
+      const outcome = await this.#events.append(agentId, change.events, change.at?.[0]);
+      this.noteInstant(agentId, outcome.at);
+      return toResult(outcome);
+    }
+    for (;;) {
+      const state = this.#states.get(agentId) ?? (await this.#load(agentId));
+      if (!state) throw new AgentNotFoundError(agentId);
+      try {
+        const outcome = await this.#context.driver.batch(planEvents(state, change, Date.now()));
+        if (outcome.applied) {
+          this.noteInstant(agentId, outcome.at);
+          return toResult(outcome);
+        }
+        this.#states.delete(agentId);
+        if (!outcome.head) this.#context.directory.forget(agentId);
+      } catch (error) {
+        if (!(error instanceof UniqueViolation)) throw error;
+        return this.#firstResult(agentId, operation);
+      }
+    }
+  }
+
+  /** Makes the conversation equal to `messages`, and writes only what comes after the common beginning. */
+  async replaceMessages(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    return this.exclusively(agentId, async () => {
+      for (let tries = 1; ; tries += 1) {
+        const state = this.#states.get(agentId) ?? (await this.#load(agentId));
+        if (!state) throw new AgentNotFoundError(agentId);
+        const stored = state.head.messageCount;
+        const payloads = await readPayloads(
+          this.#context.driver,
+          state,
+          Math.min(change.messages.length, stored),
+        );
+        const differing = payloads.findIndex((payload, i) => payload !== change.messages[i]?.payload);
+        const common = differing === -1 ? payloads.length : differing;
+        const rest = { ...change, messages: change.messages.slice(common) };
+        const result =
+          common === stored
+            ? await this.#try(agentId, state, rest)
+            : await this.#rewrite(agentId, state, common, rest);
+        if (result) return result;
+        this.#states.delete(agentId);
+        await this.#pause(agentId, tries);
+      }
+    });
+  }
+
+  /** The cut and the new tail in one transaction; undefined when the agent changed meanwhile. */
+  async #rewrite(
+    agentId: string,
+    state: AgentState,
+    keep: number,
+    change: EncodedCommit,
+  ): Promise<CommitResult | undefined> {
+    const branch = await this.#context.directory.newKey();
+    this.#states.delete(agentId);
+    try {
+      return await this.#context.driver.transact(() => rewriteConversation(state, keep, branch, change));
+    } catch (error) {
+      if (error instanceof RewriteRefused) return this.#explain(agentId, change, error.outcome);
+      throw error;
+    }
+  }
+
+  async #pause(agentId: string, tries: number): Promise<void> {
+    if (tries >= MAX_TRIES) {
+      throw new StoreBusyError(
+        `Agent "${agentId}" is being written by others without pause: ${tries} attempts lost the race. Write to an agent under its lease (acquireAgentLock).`,
+      );
+    }
+    if (tries > 2)
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * Math.min(tries, 10)));
+  }
+
+  async #commitState(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    for (let tries = 1; ; tries += 1) {
+      const remembered = this.#states.get(agentId);
+      const state = remembered ?? (await this.#load(agentId));
+      if (!state) return this.#commitToMissing(agentId, change);
+      const refused = await this.#checkVersion(agentId, state, change, remembered !== undefined);
+      if (refused === 'stale') continue;
+      if (refused) return refused;
+      const result = await this.#try(agentId, state, change);
+      if (result) return result;
+      await this.#pause(agentId, tries);
+    }
+  }
+
+  /** Spares a write that can't succeed, and tells creation apart from an update. */
+  async #checkVersion(
+    agentId: string,
+    state: AgentState,
+    change: EncodedCommit,
+    remembered: boolean,
+  ): Promise<CommitResult | 'stale' | undefined> {
+    const expected = change.expectedVersion;
+    if (expected === undefined || expected === state.head.version) return undefined;
+    if (remembered) {
+      this.#states.delete(agentId);
+      return 'stale';
+    }
+    const first = await this.#repeated(agentId, change);
+    if (first) return first;
+    if (expected === 0 && change.info) throw new AgentExistsError(agentId);
+    throw new VersionConflictError(agentId, expected, state.head.version);
+  }
+
+  async #commitToMissing(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    if (change.expectedVersion !== 0 || !change.info || change.lease) throw new AgentNotFoundError(agentId);
+    try {
+      return await createAgent(this.#context, agentId, change);
+    } catch (error) {
+      const first = error instanceof AgentExistsError ? await this.#repeated(agentId, change) : undefined;
+      if (first) return first;
+      throw error;
+    }
+  }
+
+  /** One attempt; undefined when the state was outdated and is to be loaded again. */
+  async #try(agentId: string, state: AgentState, change: EncodedCommit): Promise<CommitResult | undefined> {
+    const lookups = neededLookups(change.messages, change.updates, state.known, state.head.unlinkedCalls);
+    if (lookups.ids.size > 0 || lookups.seqs.size > 0) {
+      state.known.add(await lookUpCalls(this.#context.driver, state, lookups));
+    }
+    const plan = planCommit(state, change, {
+      now: Date.now(),
+      snapshotPosition: await prefixLength(this.#context.driver, state, change),
+    });
+    if (plan.shared.length > 0) {
+      await this.#context.driver.transact(() => giveForksTheirCopies(state, plan.shared));
+    }
+    let outcome: BatchOutcome;
+    try {
+      outcome = await this.#write(state, change, plan);
+    } catch (error) {
+      this.#states.delete(agentId);
+      if (error instanceof UniqueViolation && change.operation)
+        return this.#firstResult(agentId, change.operation);
+      // Another process wrote these rows on the same ground: the guard would have refused a moment later.
+      if (error instanceof UniqueViolation) return undefined;
+      throw error;
+    }
+    if (!outcome.applied) {
+      this.#states.delete(agentId);
+      return this.#explain(agentId, change, outcome);
+    }
+    state.known.add(plan.calls);
+    state.known.trim();
+    this.#states.set(agentId, {
+      ...state,
+      chain: state.chain.map((segment, i) =>
+        i === 0 ? { ...segment, hi: plan.next.messageCount, callHi: plan.next.callCount } : segment,
+      ),
+      head: { ...plan.next, cursor: outcome.cursor, lastAt: outcome.at },
+    });
+    if (change.operation)
+      await trimOperations(this.#context.driver, state.keys, plan.next.version, outcome.at);
+    return { version: plan.next.version, messageCount: plan.next.messageCount, cursor: outcome.cursor };
+  }
+
+  /** One batch; where it takes the place of a snapshot of another branch, what only that one kept is freed with it. */
+  async #write(state: AgentState, change: EncodedCommit, plan: CommitPlan): Promise<BatchOutcome> {
+    const { driver } = this.#context;
+    const replaced = change.snapshot && (await replacedBranch(driver, state, change.snapshot.id));
+    if (replaced === undefined) return driver.batch(plan.batch);
+    try {
+      return await driver.transact(() => replaceSnapshot(state, replaced, plan.batch));
+    } catch (error) {
+      if (error instanceof RewriteRefused) return error.outcome;
+      throw error;
+    }
+  }
+
+  /** Why a batch was refused: returns an earlier result, throws, or says by undefined to try again. */
+  async #explain(
+    agentId: string,
+    change: EncodedCommit,
+    outcome: BatchOutcome,
+  ): Promise<CommitResult | undefined> {
+    if (!outcome.pinHeld) return undefined;
+    const { head } = outcome;
+    if (!head) {
+      this.#context.directory.forget(agentId);
+      return undefined;
+    }
+    const first = await this.#repeated(agentId, change);
+    if (first) return first;
+    const leased = head.leaseHolder !== null && (head.leaseExpiresAt ?? 0) > head.now;
+    if (change.lease) {
+      if (head.leaseHolder !== change.lease.holderId || head.leaseToken !== change.lease.token) {
+        throw new LeaseNotHeldError(agentId, 'it was released or taken over by another holder');
+      }
+      if (!leased) throw new LeaseNotHeldError(agentId, 'it expired before it was renewed');
+    } else if (leased) {
+      throw new LeaseNotHeldError(agentId, 'another holder has it');
+    }
+    if (change.expectedVersion !== undefined && change.expectedVersion !== head.version) {
+      throw new VersionConflictError(agentId, change.expectedVersion, head.version);
+    }
+    return undefined;
+  }
+
+  async #load(agentId: string): Promise<AgentState | undefined> {
+    const { directory, driver } = this.#context;
+    try {
+      return await directory.resolve(agentId, (keys) => loadState(driver, keys));
+    } catch (error) {
+      if (error instanceof AgentNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The result of an operation that was done before; undefined if it wasn't. */
+  async #repeated(
+    agentId: string,
+    change: Pick<EncodedCommit, 'operation'>,
+  ): Promise<CommitResult | undefined> {
+    if (!change.operation) return undefined;
+    const keys = await this.#context.directory.find(agentId);
+    const known = keys && (await findOperation(this.#context.driver, keys, change.operation.id));
+    if (!known) return undefined;
+    if (known.fingerprint !== change.operation.fingerprint) {
+      throw new ValidationError(
+        'operationId',
+        `"${change.operation.id}" was used for a different change of agent "${agentId}"; give each change an id of its own`,
+      );
+    }
+    return known.result;
+  }
+
+  async #firstResult(
+    agentId: string,
+    operation: NonNullable<EncodedCommit['operation']>,
+  ): Promise<CommitResult> {
+    const first = await this.#repeated(agentId, { operation });
+    if (!first) throw new AgentNotFoundError(agentId);
+    return first;
+  }
+}
+
+function toResult(outcome: BatchOutcome): CommitResult {
+  return {
+    version: outcome.head?.version ?? 0,
+    messageCount: outcome.head?.messageCount ?? 0,
+    cursor: outcome.cursor,
+  };
+}

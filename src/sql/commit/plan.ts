@@ -1,0 +1,322 @@
+import { ValidationError } from '../../errors.ts';
+import { CallBook, type CallState } from '../../model/call-book.ts';
+import {
+  type EncodedCommit,
+  type EncodedDocument,
+  type EncodedInfo,
+  joinPayloads,
+} from '../../model/encode-commit.ts';
+import type { AgentState, HeadState } from '../agent-state.ts';
+import { segmentAt } from '../agent-state.ts';
+import type { Batch, Op, Pin } from '../batch.ts';
+import { callColumns, callRow, kindBits } from '../codec.ts';
+import type { SqlValue } from '../driver.ts';
+import { CHANNEL_CODES, ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
+import { infoOps } from './info-ops.ts';
+
+/** What a commit comes to on a known state: the batch to write, and the state after it. */
+export interface CommitPlan {
+  batch: Batch;
+  next: HeadState;
+  calls: CallState[];
+  /** Changed calls whose rows forks share: those must get the old row as their own copy first. */
+  shared: number[];
+}
+
+export interface PlanOptions {
+  now: number;
+  /** For a snapshot with messages of its own: their number if they are the conversation's beginning. */
+  snapshotPosition?: number | undefined;
+}
+
+/**
+ * Pure: the same state and change give the same plan. Every value that another writer could change in
+ * between is guarded by the head's revision.
+ */
+export function planCommit(state: AgentState, change: EncodedCommit, options: PlanOptions): CommitPlan {
+  const { keys, head } = state;
+  const now = Math.max(options.now, head.lastAt);
+  const times = messageTimes(change, head.lastAt, now);
+  const at = change.at?.at(-1) === undefined ? now : Math.max(change.at.at(-1) ?? now, head.lastAt);
+  const messageCount = head.messageCount + change.messages.length;
+  const book = new CallBook(state.known, {
+    callCount: head.callCount,
+    unlinkedCalls: head.unlinkedCalls,
+    at,
+  });
+  const messageRows = change.messages.map((message, i): SqlValue[] => {
+    const seq = head.messageCount + i;
+    const time = times[i] ?? at;
+    book.addMessage(message, seq, time);
+    return [
+      keys.tree,
+      head.branch,
+      seq,
+      keys.agent,
+      ROLE_CODES[message.role],
+      kindBits(message.kinds),
+      book.callCount,
+      time,
+      message.payload,
+    ];
+  });
+  for (const update of change.updates) book.apply(update);
+
+  const ops: Op[] = [{ kind: 'insert', table: 'messages', rows: messageRows }];
+  ops.push(...callOps(state, book), eventOp(state, change, at));
+  if (change.info) ops.push(...infoOps(keys, change.info));
+  if (change.todos) ops.push(todoOp(state, change.todos, at));
+  if (change.usage.length > 0) ops.push(usageOp(state, change, at));
+  if (change.compaction) ops.push(compactionOp(state, change.compaction, messageCount, at));
+  if (change.documents) ops.push(...documentOps(state, change.documents, at));
+  const snapshot = change.snapshot && planSnapshot(state, change.snapshot, messageCount, at, options);
+  if (snapshot) ops.push(snapshot.op);
+
+  const next: HeadState = {
+    ...head,
+    ...headInfo(head, change.info),
+    version: head.version + 1,
+    revision: head.revision + 1,
+    messageCount,
+    callCount: book.callCount,
+    unlinkedCalls: book.unlinkedCalls,
+    pendingApprovals: head.pendingApprovals + book.pendingDelta,
+    usageCount: head.usageCount + change.usage.length,
+  };
+  if (change.operation) ops.push(...operationOps(state, change, next, at));
+  const batch: Batch = {
+    guard: {
+      ...keys,
+      revision: head.revision,
+      expectedVersion: change.expectedVersion ?? null,
+      lease: change.lease ?? null,
+      needsLease: true,
+      events: change.events.length,
+      at,
+      set: next,
+    },
+    ops,
+  };
+  if (snapshot?.pin) batch.pin = snapshot.pin;
+  const pinned = state.chain[0]?.pinned ?? 0;
+  const shared = [...book.changed.values()].filter(
+    (call) => !call.inherited && (call.messageSeq ?? -1) < pinned,
+  );
+  const plan: CommitPlan = {
+    batch,
+    next,
+    calls: [...book.changed.values(), ...book.opened],
+    shared: shared.map((call) => call.callSeq),
+  };
+  for (const call of plan.calls) call.inherited = false;
+  return plan;
+}
+
+/** Events under an operation id: the result to remember is guarded by the revision, nothing else changes. */
+export function planEvents(state: AgentState, change: EncodedCommit, now: number): Batch {
+  const { keys, head } = state;
+  const at = change.at?.[0] ?? now;
+  return {
+    guard: {
+      ...keys,
+      revision: head.revision,
+      expectedVersion: null,
+      lease: null,
+      needsLease: false,
+      events: change.events.length,
+      at,
+      set: null,
+    },
+    ops: [eventOp(state, change, at), ...operationOps(state, change, head, at)],
+  };
+}
+
+/** One instant for all, one for each, or now; none before what the agent has already. */
+export function messageTimes(change: EncodedCommit, lastAt: number, now: number): number[] {
+  const { at, messages } = change;
+  return messages.map((_message, i) => {
+    const given = at && (at.length === messages.length ? at[i] : at[0]);
+    return given === undefined ? now : Math.max(given, lastAt);
+  });
+}
+
+export function headInfo(head: HeadState, info: EncodedInfo | undefined): Partial<HeadState> {
+  if (!info) return {};
+  const { lastBookmark, breakpoint } = info;
+  return {
+    status: info.status === undefined ? head.status : STATUS_CODES[info.status],
+    lastSfpIndex: info.lastSfpIndex ?? head.lastSfpIndex,
+    bookmarkSeq: lastBookmark === undefined ? head.bookmarkSeq : (lastBookmark?.seq ?? null),
+    bookmarkAt: lastBookmark === undefined ? head.bookmarkAt : (lastBookmark?.timestamp ?? null),
+    breakpoint:
+      breakpoint === undefined ? head.breakpoint : breakpoint === null ? null : JSON.stringify(breakpoint),
+  };
+}
+
+const CALL_COLUMNS = Object.keys(TABLES.tool_calls.columns);
+/** A call that changes keeps its owner; what the planner hasn't loaded (null) stays as it is stored. */
+const CHANGED_COLUMNS = CALL_COLUMNS.filter((column) => column !== 'owner');
+const KEPT_COLUMNS = ['input', 'output', 'error'];
+
+/** New calls, changes of own calls, and own copies of shared calls that this agent changes. */
+function callOps({ keys, head }: AgentState, book: CallBook): Op[] {
+  const place = { tree: keys.tree, branch: head.branch, owner: keys.agent };
+  const inserted: SqlValue[][] = [];
+  const updated: SqlValue[][] = [];
+  for (const call of book.changed.values()) {
+    if (call.inherited) {
+      inserted.push(callRow(call, place));
+    } else {
+      updated.push([keys.tree, head.branch, call.callSeq, ...callColumns(call)]);
+    }
+  }
+  for (const call of book.opened) inserted.push(callRow(call, place));
+  const ops: Op[] = [];
+  if (inserted.length > 0) ops.push({ kind: 'insert', table: 'tool_calls', rows: inserted });
+  if (updated.length > 0) {
+    ops.push({
+      kind: 'update',
+      table: 'tool_calls',
+      columns: CHANGED_COLUMNS,
+      keep: KEPT_COLUMNS,
+      rows: updated,
+    });
+  }
+  return ops;
+}
+
+/** Cursors are ordinals here; the head's row completes them. */
+function eventOp({ keys }: AgentState, change: EncodedCommit, at: number): Op {
+  const rows = change.events.map((event, i): SqlValue[] => [
+    keys.tree,
+    keys.agent,
+    i,
+    CHANNEL_CODES[event.channel],
+    at,
+    event.payload,
+  ]);
+  return { kind: 'insert', table: 'events', rows };
+}
+
+function todoOp({ keys, head }: AgentState, todos: NonNullable<EncodedCommit['todos']>, at: number): Op {
+  const version = todos.version ?? head.version + 1;
+  return {
+    kind: 'upsert',
+    table: 'todos',
+    rows: [[keys.tree, keys.agent, version, todos.updatedAt ?? at, todos.payload]],
+  };
+}
+
+function usageOp({ keys, head }: AgentState, change: EncodedCommit, at: number): Op {
+  const rows = change.usage.map((usage, i): SqlValue[] => [
+    keys.tree,
+    keys.agent,
+    head.usageCount + i,
+    at,
+    usage.model,
+    usage.inputTokens ?? null,
+    usage.outputTokens ?? null,
+    usage.cachedTokens ?? null,
+    usage.reasoningTokens ?? null,
+    usage.latencyMs ?? null,
+    usage.timeToFirstTokenMs ?? null,
+    usage.configHash ?? null,
+  ]);
+  return { kind: 'insert', table: 'usage', rows };
+}
+
+function documentOps({ keys }: AgentState, documents: EncodedDocument[], at: number): Op[] {
+  const place = [keys.tree, keys.agent];
+  const saved = documents.filter((document) => document.payload !== null);
+  const removed = documents.filter((document) => document.payload === null);
+  return [
+    {
+      kind: 'upsert',
+      table: 'documents',
+      keep: ['created_at'],
+      rows: saved.map(({ kind, name, payload }) => [...place, kind, name, at, at, payload]),
+    },
+    {
+      kind: 'remove',
+      table: 'documents',
+      columns: ['tree', 'agent', 'kind', 'name'],
+      rows: removed.map(({ kind, name }) => [...place, kind, name]),
+    },
+  ];
+}
+
+function compactionOp(
+  { keys, head }: AgentState,
+  compaction: NonNullable<EncodedCommit['compaction']>,
+  messageCount: number,
+  at: number,
+): Op {
+  if (compaction.seq > messageCount) {
+    throw new ValidationError(
+      'compaction.seq',
+      `is ${compaction.seq}, beyond the ${messageCount} messages of the conversation`,
+    );
+  }
+  return {
+    kind: 'upsert',
+    table: 'compactions',
+    rows: [
+      [
+        keys.tree,
+        head.branch,
+        head.version + 1,
+        messageCount,
+        compaction.seq,
+        at,
+        compaction.messages,
+        compaction.metadata,
+      ],
+    ],
+  };
+}
+
+/** A reference to a position where it can be one, with the rows before it pinned; else a copy. */
+function planSnapshot(
+  state: AgentState,
+  snapshot: NonNullable<EncodedCommit['snapshot']>,
+  messageCount: number,
+  at: number,
+  options: PlanOptions,
+): { op: Op; pin?: Pin } {
+  const { keys, head, chain } = state;
+  const position = snapshot.messages ? options.snapshotPosition : messageCount;
+  const segment = position === undefined ? undefined : segmentAt(chain, position);
+  const row: SqlValue[] = [
+    keys.tree,
+    keys.agent,
+    snapshot.id,
+    segment?.branch ?? null,
+    position ?? null,
+    snapshot.createdAt ?? at,
+    snapshot.lastSfpIndex ?? head.lastSfpIndex,
+    snapshot.lastBookmark?.seq ?? null,
+    snapshot.lastBookmark?.timestamp ?? null,
+    snapshot.metadata,
+    position === undefined ? joinPayloads(snapshot.messages ?? []) : null,
+  ];
+  const op: Op = { kind: 'upsert', table: 'snapshots', rows: [row] };
+  if (!segment || position === undefined || position <= segment.pinned) return { op };
+  return { op, pin: { tree: keys.tree, branch: segment.branch, epoch: segment.epoch, position } };
+}
+
+function operationOps({ keys }: AgentState, change: EncodedCommit, next: HeadState, at: number): Op[] {
+  if (!change.operation) return [];
+  const { id, fingerprint } = change.operation;
+  const row: SqlValue[] = [
+    keys.tree,
+    keys.agent,
+    id,
+    fingerprint,
+    next.version,
+    next.messageCount,
+    // The ordinal of the last event: completed to the head's new cursor.
+    change.events.length - 1,
+    at,
+  ];
+  return [{ kind: 'insert', table: 'operations', rows: [row] }];
+}

@@ -1,0 +1,32 @@
+import { type AgentState, readChain } from '../agent-state.ts';
+import type { Batch, BatchOutcome } from '../batch.ts';
+import { numberOrNull } from '../codec.ts';
+import { type Driver, runBatch, type Script } from '../driver.ts';
+import { lockBranches, settle } from '../nouns/branches.ts';
+import { findSnapshot } from '../nouns/snapshots.ts';
+import { RewriteRefused } from './rewrite.ts';
+
+/** The branch of the snapshot that is about to be replaced, unless the agent itself goes on there. */
+export async function replacedBranch(
+  driver: Driver,
+  state: AgentState,
+  snapshotId: string,
+): Promise<number | undefined> {
+  const row = await driver.snapshot(() => findSnapshot(state.keys, snapshotId));
+  const branch = numberOrNull(row?.branch);
+  return branch === null || branch === state.head.branch ? undefined : branch;
+}
+
+/** The commit, and then what nobody but the old snapshot needed of its branch. */
+export function* replaceSnapshot(state: AgentState, oldBranch: number, batch: Batch): Script<BatchOutcome> {
+  const { tree, agent } = state.keys;
+  const chain = yield* readChain(tree, oldBranch, 0, 0);
+  yield* lockBranches(
+    tree,
+    [...chain, ...state.chain].map((segment) => segment.branch),
+  );
+  const outcome = yield* runBatch(batch);
+  if (!outcome.applied) throw new RewriteRefused(outcome);
+  yield* settle(tree, oldBranch, agent);
+  return outcome;
+}

@@ -1,0 +1,26 @@
+import type { AgentState } from '../agent-state.ts';
+
+const MAX_AGENTS = 10_000;
+
+/** The states of the agents written last. What is in it may be outdated: the head's revision tells. */
+export class StateCache {
+  readonly #states = new Map<string, AgentState>();
+
+  get(agentId: string): AgentState | undefined {
+    return this.#states.get(agentId);
+  }
+
+  set(agentId: string, state: AgentState): void {
+    this.#states.delete(agentId);
+    this.#states.set(agentId, state);
+    if (this.#states.size <= MAX_AGENTS) return;
+    for (const oldest of this.#states.keys()) {
+      this.#states.delete(oldest);
+      break;
+    }
+  }
+
+  delete(agentId: string): void {
+    this.#states.delete(agentId);
+  }
+}

@@ -1,0 +1,97 @@
+import type { ConsistencyIssue } from '../../store/store.ts';
+import { readState } from '../agent-state.ts';
+import type { AgentKeys } from '../directory.ts';
+import type { Driver, Row, SqlValue } from '../driver.ts';
+import { type Statement, statement } from '../statement.ts';
+
+const PAGE = 200;
+
+interface Source {
+  readonly what: string;
+  /** Columns with JSON texts. */
+  readonly texts: readonly string[];
+  /** The column that pages go by; rows of one owner have it once. */
+  readonly key: string;
+  readonly first: SqlValue;
+  readonly page: Statement;
+}
+
+function source(
+  what: string,
+  table: string,
+  owner: 'agent' | 'branch',
+  key: string,
+  first: SqlValue,
+  texts: string[],
+): Source {
+  const page = statement(
+    `check_payloads_of_${table}`,
+    `SELECT ${key} AS page_key, ${texts.join(', ')} FROM {${table}}
+     WHERE tree = $1 AND ${owner} = $2 AND ${key} > $3 ORDER BY ${key} LIMIT ${PAGE}`,
+  );
+  return { what, texts, key, first, page };
+}
+
+const OF_BRANCH = [
+  source('message', 'messages', 'branch', 'seq', -1, ['payload']),
+  source('tool call', 'tool_calls', 'branch', 'call_seq', -1, [
+    'input',
+    'output',
+    'error',
+    'approval',
+    'audit',
+  ]),
+  source('compaction at', 'compactions', 'branch', 'position', -1, ['messages', 'metadata']),
+];
+const OF_AGENT = [
+  source('agent key', 'agents', 'agent', 'agent', -1, ['lineage', 'metadata']),
+  source('head of agent key', 'heads', 'agent', 'agent', -1, ['breakpoint']),
+  source('event', 'events', 'agent', 'cursor', -1, ['payload']),
+  source('to-dos version', 'todos', 'agent', 'version', -1, ['payload']),
+  source('delta', 'deltas', 'agent', 'sequence', -1, ['payload']),
+  source('snapshot', 'snapshots', 'agent', 'snapshot_id', '', ['metadata', 'messages']),
+];
+/** Documents have a name of two parts; an agent has few of them. */
+const DOCUMENTS = statement(
+  'check_payloads_of_documents',
+  'SELECT kind, name, payload FROM {documents} WHERE tree = $1 AND agent = $2',
+);
+
+/** Every stored JSON text of an agent that isn't one. */
+export async function* brokenPayloads(driver: Driver, keys: AgentKeys): AsyncGenerator<ConsistencyIssue> {
+  const state = await driver.snapshot(() => readState(keys));
+  for (const segment of state?.chain ?? []) {
+    for (const table of OF_BRANCH) yield* brokenTexts(driver, table, [keys.tree, segment.branch]);
+  }
+  for (const table of OF_AGENT) yield* brokenTexts(driver, table, [keys.tree, keys.agent]);
+  for (const row of await driver.read(DOCUMENTS, [keys.tree, keys.agent])) {
+    yield* broken(row, ['payload'], `document ${row.kind} "${row.name}"`);
+  }
+}
+
+async function* brokenTexts(
+  driver: Driver,
+  { what, texts, first, page }: Source,
+  owner: SqlValue[],
+): AsyncGenerator<ConsistencyIssue> {
+  let after = first;
+  for (;;) {
+    const rows = await driver.read(page, [...owner, after]);
+    for (const row of rows) yield* broken(row, texts, `${what} ${row.page_key}`);
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)?.page_key ?? null;
+  }
+}
+
+function* broken(row: Row, texts: readonly string[], where: string): Generator<ConsistencyIssue> {
+  for (const column of texts) {
+    const text = row[column];
+    if (text === null || text === undefined) continue;
+    try {
+      JSON.parse(String(text));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      yield { rule: 'payload-json', detail: `${column} of ${where} isn't JSON: ${reason}` };
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import type { Row } from '../driver.ts';
+import { composed, type Statement } from '../statement.ts';
+
+/**
+ * What a check looks at: every tree of a range of keys (`$1` to `$2`), or one agent (`$1` its tree, `$2`
+ * its key). Nothing of one tree refers to another, so a range of trees can be checked on its own.
+ */
+export interface Scope {
+  readonly name: string;
+  /** Rows of all trees that are looked at. */
+  trees(alias: string): string;
+  /** Rows of the agents that are looked at. */
+  agents(alias: string): string;
+  /** Body of a CTE `scope (tree, branch)`: the branches that are looked at. */
+  readonly branches: string;
+}
+
+export const RANGE: Scope = {
+  name: 'range',
+  trees: (alias) => `${alias}.tree BETWEEN $1 AND $2`,
+  agents: (alias) => `${alias}.tree BETWEEN $1 AND $2`,
+  branches: 'SELECT tree, branch FROM {branches} WHERE tree BETWEEN $1 AND $2',
+};
+
+/** The branches that the agent's conversation and its snapshots are read from. UNION ends at a cycle. */
+export const AGENT: Scope = {
+  name: 'agent',
+  trees: (alias) => `${alias}.tree = $1`,
+  agents: (alias) => `${alias}.tree = $1 AND ${alias}.agent = $2`,
+  branches: `SELECT tree, branch FROM (
+       SELECT tree, branch FROM {heads} WHERE tree = $1 AND agent = $2
+       UNION SELECT tree, branch FROM {snapshots} WHERE tree = $1 AND agent = $2 AND branch IS NOT NULL) roots
+     UNION
+     SELECT b.tree, b.parent FROM scope JOIN {branches} b ON b.tree = scope.tree AND b.branch = scope.branch
+     WHERE b.parent IS NOT NULL`,
+};
+
+/** Enough to see what is wrong with a page; a broken database has more than anybody reads. */
+const MAX_ROWS = 100;
+
+/** One thing that always holds. Its query returns the rows for which it doesn't, with `agent_id` if known. */
+export interface Rule {
+  readonly name: string;
+  query(scope: Scope): string;
+  detail(row: Row): string;
+}
+
+/** A rule's query on a scope: the same object each time, so that drivers prepare it once. */
+export function ruleStatement(rule: Rule, scope: Scope): Statement {
+  return composed(`check_${rule.name.replaceAll('-', '_')}`, `${rule.query(scope)} LIMIT ${MAX_ROWS}`);
+}
+
+/** The public id of an agent key, if the agent is there. */
+export function agentIdOf(alias: string, agent = `${alias}.agent`): string {
+  return `(SELECT a.agent_id FROM {agents} a WHERE a.tree = ${alias}.tree AND a.agent = ${agent}) AS agent_id`;
+}
+
+/** Depth at which a chain must be a cycle. */
+const MAX_DEPTH = 100_000;
+
+/**
+ * Body of a CTE `chain`: the branches of every conversation and what it has of each: messages below `hi`,
+ * calls below `call_hi`. A parent's share ends where its child begins.
+ */
+export function chains(where: (alias: string) => string): string {
+  return `SELECT h.tree, h.agent, 0 AS depth, b.branch, b.parent, b.fork_seq AS lo, b.fork_call_seq AS call_lo,
+       h.message_count AS hi, h.call_count AS call_hi
+     FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch WHERE ${where('h')}
+     UNION ALL
+     SELECT c.tree, c.agent, c.depth + 1, p.branch, p.parent, p.fork_seq, p.fork_call_seq, c.lo,
+       CASE WHEN c.call_lo < c.call_hi THEN c.call_lo ELSE c.call_hi END
+     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent WHERE c.depth < ${MAX_DEPTH}`;
+}

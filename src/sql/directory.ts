@@ -1,0 +1,94 @@
+import { AgentNotFoundError } from '../errors.ts';
+import { validateAgentId } from '../model/ids.ts';
+import type { Driver } from './driver.ts';
+import { KEY_BLOCK } from './driver.ts';
+import { statement } from './statement.ts';
+
+export interface AgentKeys {
+  readonly tree: number;
+  readonly agent: number;
+}
+
+const FIND = statement('find_agent', 'SELECT tree, agent FROM {directory} WHERE agent_id = $1');
+const MAX_REMEMBERED = 50_000;
+
+/**
+ * Public ids to integer keys. An agent's keys never change and are never reused, so a remembered pair can
+ * only be outdated by a deletion: whoever finds no head row under it calls `forget` and asks again.
+ */
+export class Directory {
+  readonly #driver: Driver;
+  readonly #known = new Map<string, AgentKeys>();
+  #nextKey = 0;
+  #keysLeft = 0;
+  #reserving: Promise<void> | undefined;
+
+  constructor(driver: Driver) {
+    this.#driver = driver;
+  }
+
+  async find(agentId: string): Promise<AgentKeys | undefined> {
+    validateAgentId(agentId);
+    const known = this.#known.get(agentId);
+    if (known) return known;
+    const [row] = await this.#driver.read(FIND, [agentId]);
+    if (!row) return undefined;
+    const keys = { tree: Number(row.tree), agent: Number(row.agent) };
+    this.remember(agentId, keys);
+    return keys;
+  }
+
+  async get(agentId: string): Promise<AgentKeys> {
+    const keys = await this.find(agentId);
+    if (!keys) throw new AgentNotFoundError(agentId);
+    return keys;
+  }
+
+  /**
+   * Runs a read that answers `undefined` when there is no head row under the keys, and runs it again
+   * with fresh keys in case the agent was deleted and created anew.
+   */
+  async resolve<T>(agentId: string, read: (keys: AgentKeys) => Promise<T | undefined>): Promise<T> {
+    const remembered = this.#known.has(agentId);
+    const first = await read(await this.get(agentId));
+    if (first !== undefined) return first;
+    this.forget(agentId);
+    if (remembered) {
+      const second = await read(await this.get(agentId));
+      if (second !== undefined) return second;
+      this.forget(agentId);
+    }
+    throw new AgentNotFoundError(agentId);
+  }
+
+  remember(agentId: string, keys: AgentKeys): void {
+    if (this.#known.size >= MAX_REMEMBERED) {
+      for (const oldest of this.#known.keys()) {
+        this.#known.delete(oldest);
+        break;
+      }
+    }
+    this.#known.set(agentId, keys);
+  }
+
+  forget(agentId: string): void {
+    this.#known.delete(agentId);
+  }
+
+  /** A key for a new agent or branch. */
+  async newKey(): Promise<number> {
+    while (this.#keysLeft === 0) {
+      this.#reserving ??= this.#reserve().finally(() => {
+        this.#reserving = undefined;
+      });
+      await this.#reserving;
+    }
+    this.#keysLeft -= 1;
+    return this.#nextKey++;
+  }
+
+  async #reserve(): Promise<void> {
+    this.#nextKey = await this.#driver.reserveKeys();
+    this.#keysLeft = KEY_BLOCK;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Batch, BatchOutcome } from './batch.ts';
+import type { Dialect } from './dialect.ts';
+import type { Statement } from './statement.ts';
+
+export type SqlValue = string | number | null;
+/** A parameter: PostgreSQL also takes arrays, which only `batch` and its own statements use. */
+export type SqlParam = SqlValue | readonly SqlValue[];
+export type Row = Record<string, SqlValue>;
+
+/** What a script asks for: the rows of a statement, or the outcome of a batch within its transaction. */
+export type Step =
+  | { readonly statement: Statement; readonly params: readonly SqlParam[] }
+  | { readonly batch: Batch };
+
+/**
+ * A transaction written as a generator: it yields statements and receives their rows. Because it can't
+ * await anything else, a synchronous driver runs it from BEGIN to COMMIT without giving way, and nothing
+ * of it can slip outside of the transaction.
+ */
+export type Script<T> = Generator<Step, T, Row[] | BatchOutcome>;
+
+/** One statement of a script: `const rows = yield* run(loadHead, [tree, agent])`. */
+export function* run(statement: Statement, params: readonly SqlParam[]): Script<Row[]> {
+  return (yield { statement, params }) as Row[];
+}
+
+/** A batch as a part of a script. If it is refused nothing of it was written, and the script decides. */
+export function* runBatch(batch: Batch): Script<BatchOutcome> {
+  return (yield { batch }) as BatchOutcome;
+}
+
+/** The only thing a database has to provide. Every error that leaves it is one of our classes. */
+export interface Driver {
+  readonly dialect: Dialect;
+
+  /** One statement that reads, outside of a transaction. */
+  read(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+
+  /** One statement that writes, in a transaction of its own; returns what it RETURNs. */
+  write(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+
+  /** Several reads of one moment. */
+  snapshot<T>(script: () => Script<T>): Promise<T>;
+
+  /** The hot path: a guarded list of table operations, atomic, without user code; one round trip. */
+  batch(batch: Batch): Promise<BatchOutcome>;
+
+  /** A read-then-write transaction. Run again from the start when the database says so. */
+  transact<T>(script: () => Script<T>): Promise<T>;
+
+  /** Reserves a block of integer keys that are never given out again; returns the first of `KEY_BLOCK`. */
+  reserveKeys(): Promise<number>;
+
+  /** Wakes those who subscribed, in any process. */
+  notify(): Promise<void>;
+
+  /** Calls back after a change of events that this process didn't necessarily make; may be spurious. */
+  subscribe(onChange: () => void): () => void;
+
+  /** A consistent copy of the database while it is in use. */
+  backup(path: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** Number of keys that one `reserveKeys` gives. */
+export const KEY_BLOCK = 64;
+
+/** A value that violated a unique key. Caught inside of `src/sql`; it never reaches a caller. */
+export class UniqueViolation extends Error {
+  readonly table: string;
+
+  constructor(table: string, cause: unknown) {
+    super(`A row of ${table} exists already`, { cause });
+    this.table = table;
+  }
+}

@@ -1,0 +1,81 @@
+import { AlreadyDecidedError, ValidationError } from '../../errors.ts';
+import type { CallState } from '../../model/call-book.ts';
+import { checkText, ordinal } from '../../model/call-update.ts';
+import { validateName } from '../../model/ids.ts';
+import type { ToolCallRecord } from '../../model/tool-call.ts';
+import type { ApprovalDecision } from '../../store/store.ts';
+import { readState } from '../agent-state.ts';
+import { callRow, toRecord } from '../codec.ts';
+import type { AgentKeys } from '../directory.ts';
+import { run, type Script } from '../driver.ts';
+import { statement } from '../statement.ts';
+import { lockHead } from './branches.ts';
+import { lookUpInChain } from './calls.ts';
+import { insertRow } from './insert.ts';
+
+export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): void {
+  validateName('toolCallId', toolCallId);
+  if (decision?.decision !== 'allow' && decision?.decision !== 'deny') {
+    throw new ValidationError('decision', 'must be "allow" or "deny"');
+  }
+  if (decision.by !== undefined) checkText('by', decision.by);
+  if (decision.note !== undefined) checkText('note', decision.note);
+  if (decision.callSeq !== undefined) ordinal('callSeq', decision.callSeq);
+}
+
+/** A decision raises the revision, so that plans made before it are made anew, but not the version. */
+const DECIDED = statement(
+  'decided',
+  `UPDATE {heads} SET revision = revision + 1, pending_approvals = pending_approvals - 1, last_at = $3
+   WHERE tree = $1 AND agent = $2`,
+);
+
+/** Under the head's lock, so that of two decisions one is the second. Undefined without the agent. */
+export function* decide(
+  agentId: string,
+  keys: AgentKeys,
+  toolCallId: string,
+  { decision, by, note, callSeq }: ApprovalDecision,
+): Script<ToolCallRecord | undefined> {
+  if (!(yield* lockHead(keys))) return undefined;
+  const state = yield* readState(keys);
+  if (!state) return undefined;
+  const found = yield* lookUpInChain(state, { ids: new Set([toolCallId]), seqs: new Set() });
+  const calls = found
+    .filter((call) => callSeq === undefined || call.callSeq === callSeq)
+    .sort((a, b) => b.callSeq - a.callSeq);
+  const call = calls.find((candidate) => candidate.state === 'approval_required');
+  if (!call) throw whyNot(agentId, toolCallId, calls);
+
+  const at = Math.max(Date.now(), state.head.lastAt);
+  const next = decision === 'allow' ? 'approved' : 'denied';
+  const decided: CallState = {
+    ...call,
+    state: next,
+    approval: {
+      required: true,
+      decision,
+      ...(by === undefined ? {} : { decidedBy: by }),
+      decidedAt: at,
+      ...(note === undefined ? {} : { note }),
+    },
+    updatedAt: at,
+    audit: [...call.audit, { state: next, at, ...(note === undefined ? {} : { note }) }],
+  };
+  const place = { tree: keys.tree, branch: state.head.branch, owner: keys.agent };
+  yield* insertRow('tool_calls', callRow(decided, place), 'upsert');
+  yield* run(DECIDED, [keys.tree, keys.agent, at]);
+  return toRecord(decided);
+}
+
+function whyNot(agentId: string, toolCallId: string, calls: CallState[]): Error {
+  const decided = calls.find((call) => call.approval.decision !== undefined);
+  if (decided) return new AlreadyDecidedError(agentId, toolCallId, String(decided.approval.decision));
+  const [newest] = calls;
+  if (!newest)
+    return new ValidationError('toolCallId', `agent "${agentId}" has no tool call "${toolCallId}"`);
+  return new ValidationError(
+    'toolCallId',
+    `tool call "${toolCallId}" of agent "${agentId}" awaits no approval: it is ${newest.state}`,
+  );
+}

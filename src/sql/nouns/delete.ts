@@ -1,0 +1,64 @@
+import { type AgentState, readChain, readState } from '../agent-state.ts';
+import { number } from '../codec.ts';
+import type { AgentKeys } from '../directory.ts';
+import { run, type Script } from '../driver.ts';
+import { statement } from '../statement.ts';
+import { lockBranches, lockHead, settle } from './branches.ts';
+
+const OWN_ROWS = [
+  'events',
+  'deltas',
+  'todos',
+  'usage',
+  'snapshots',
+  'documents',
+  'operations',
+  'heads',
+  'agents',
+] as const;
+
+const DELETE_ROWS = OWN_ROWS.map((name) =>
+  statement(`delete_${name}`, `DELETE FROM {${name}} WHERE tree = $1 AND agent = $2`),
+);
+const DELETE_ID = statement(
+  'delete_directory',
+  'DELETE FROM {directory} WHERE agent_id = $1 AND tree = $2 AND agent = $3',
+);
+const DELETE_METADATA = statement('delete_metadata', {
+  sqlite: 'DELETE FROM {metadata} WHERE tree = $1 AND agent = $2',
+  postgres: 'DELETE FROM {metadata_jsonb} WHERE tree = $1 AND agent = $2',
+});
+const SNAPSHOT_BRANCHES = statement(
+  'snapshot_branches',
+  'SELECT DISTINCT branch FROM {snapshots} WHERE tree = $1 AND agent = $2 AND branch IS NOT NULL',
+);
+
+/** Removes an agent and what no fork of it needs. Leases don't stop it: their holders find no agent. */
+export function* deleteAgent(agentId: string, keys: AgentKeys): Script<boolean> {
+  for (;;) {
+    const seen = yield* readState(keys);
+    if (!seen) return false;
+    const branches = yield* branchesInUse(keys, seen);
+    yield* lockBranches(keys.tree, branches);
+    if (!(yield* lockHead(keys))) return false;
+    const state = yield* readState(keys);
+    // Between the look and the locks the agent may have gone on to a branch that isn't locked.
+    if (!state) return false;
+    const now = yield* branchesInUse(keys, state);
+    if (now.some((branch) => !branches.includes(branch))) continue;
+    for (const remove of DELETE_ROWS) yield* run(remove, [keys.tree, keys.agent]);
+    yield* run(DELETE_ID, [agentId, keys.tree, keys.agent]);
+    yield* run(DELETE_METADATA, [keys.tree, keys.agent]);
+    for (const branch of now) yield* settle(keys.tree, branch, keys.agent);
+    return true;
+  }
+}
+
+/** The branches of the agent's conversation and of its snapshots, with all their ancestors. */
+function* branchesInUse(keys: AgentKeys, state: AgentState): Script<number[]> {
+  const branches = new Set(state.chain.map((segment) => segment.branch));
+  for (const row of yield* run(SNAPSHOT_BRANCHES, [keys.tree, keys.agent])) {
+    for (const segment of yield* readChain(keys.tree, number(row.branch), 0, 0)) branches.add(segment.branch);
+  }
+  return [...branches];
+}

@@ -1,0 +1,245 @@
+import { EventsPrunedError, ValidationError } from '../../errors.ts';
+import type { Delta, StoredEvent } from '../../model/agent.ts';
+import { describe } from '../../model/ids.ts';
+import type { ReadEventsOptions, WatchItem, WatchOptions } from '../../store/store.ts';
+import { withClock } from '../clock.ts';
+import { number, parseJson } from '../codec.ts';
+import type { SqlContext } from '../context.ts';
+import type { AgentKeys } from '../directory.ts';
+import type { Row } from '../driver.ts';
+import { CHANNEL_CODES } from '../schema/tables.ts';
+import { statement } from '../statement.ts';
+
+const PAGE = 500;
+/** How long a watcher waits when nobody wakes it. */
+const POLL_MS = 250;
+/** A watcher announces itself for so long, and again when half of it is over. */
+const WATCH_MS = 60_000;
+
+/** The head comes along so that a missing agent and pruned events are told apart from no events. */
+const READ = statement(
+  'read_events',
+  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
+   FROM {heads} h LEFT JOIN (
+     SELECT cursor, created_at, payload FROM {events}
+     WHERE tree = $1 AND agent = $2 AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
+   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
+);
+
+const READ_CHANNEL = statement(
+  'read_events_of_channel',
+  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
+   FROM {heads} h LEFT JOIN (
+     SELECT cursor, created_at, payload FROM {events}
+     WHERE tree = $1 AND agent = $2 AND channel = $5 AND channel <> 0 AND cursor > $3
+     ORDER BY cursor LIMIT $4) e ON 1 = 1
+   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
+);
+
+const READ_PROGRESS = statement(
+  'read_progress_events',
+  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
+   FROM {heads} h LEFT JOIN (
+     SELECT cursor, created_at, payload FROM {events}
+     WHERE tree = $1 AND agent = $2 AND channel = 0 AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
+   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
+);
+
+const SAVE_DELTA = statement(
+  'save_delta',
+  `INSERT INTO {deltas} AS d (tree, agent, message_count, sequence, payload)
+   SELECT tree, agent, message_count, 1, $3 FROM {heads} WHERE tree = $1 AND agent = $2
+   ON CONFLICT (tree, agent) DO UPDATE SET message_count = excluded.message_count, sequence = d.sequence + 1,
+     payload = excluded.payload
+   RETURNING sequence`,
+);
+
+const READ_DELTA = statement(
+  'read_delta',
+  `SELECT h.agent, d.sequence, d.payload FROM {heads} h
+     LEFT JOIN {deltas} d ON d.tree = h.tree AND d.agent = h.agent AND d.message_count = h.message_count
+   WHERE h.tree = $1 AND h.agent = $2`,
+);
+
+const ANNOUNCE = statement(
+  'announce_watcher',
+  withClock(
+    (now) => `UPDATE {heads} SET watched_until = ${now} + $3
+     WHERE tree = $1 AND agent = $2 AND watched_until < ${now} + $3 / 2`,
+  ),
+);
+
+const IS_WATCHED = statement(
+  'is_watched',
+  withClock(
+    (now) => `SELECT CASE WHEN watched_until > ${now} THEN 1 ELSE 0 END AS watched
+     FROM {heads} WHERE tree = $1 AND agent = $2`,
+  ),
+);
+
+function sinceCursor(since: ReadEventsOptions['since']): number {
+  const cursor = typeof since === 'object' && since !== null ? since.seq : (since ?? 0);
+  if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor) || cursor < 0) {
+    throw new ValidationError('since', `must be a cursor (0 or more) or a bookmark, not ${describe(since)}`);
+  }
+  return cursor;
+}
+
+function checkChannel(channel: unknown): void {
+  if (channel !== undefined && !Object.keys(CHANNEL_CODES).includes(channel as string)) {
+    throw new ValidationError('channel', 'must be "progress", "control" or "monitor"');
+  }
+}
+
+/** The events that are there when the iteration gets to its end. */
+export async function* readEvents(
+  context: SqlContext,
+  agentId: string,
+  options: ReadEventsOptions,
+): AsyncGenerator<StoredEvent> {
+  let since = sinceCursor(options.since);
+  checkChannel(options.channel);
+  for (;;) {
+    const rows = await context.directory.resolve(agentId, (keys) =>
+      readPage(context, agentId, keys, since, options.channel),
+    );
+    for (const row of rows) yield decodeEvent(agentId, row);
+    if (rows.length < PAGE) return;
+    since = number(rows.at(-1)?.cursor);
+  }
+}
+
+/** Undefined when there is no agent under these keys. */
+async function readPage(
+  { driver }: SqlContext,
+  agentId: string,
+  { tree, agent }: AgentKeys,
+  since: number,
+  channel: ReadEventsOptions['channel'],
+): Promise<Row[] | undefined> {
+  const params = [tree, agent, since, PAGE];
+  const rows =
+    channel === undefined
+      ? await driver.read(READ, params)
+      : channel === 'progress'
+        ? await driver.read(READ_PROGRESS, params)
+        : await driver.read(READ_CHANNEL, [...params, CHANNEL_CODES[channel]]);
+  if (rows.length === 0) return undefined;
+  const pruned = number(rows[0]?.pruned_cursor);
+  if (since < pruned) throw new EventsPrunedError(agentId, since, pruned + 1);
+  return rows.filter((row) => row.cursor !== null);
+}
+
+function decodeEvent(agentId: string, row: Row): StoredEvent {
+  const cursor = number(row.cursor);
+  return {
+    cursor,
+    bookmark: { seq: cursor, timestamp: number(row.created_at) },
+    event: parseJson(row.payload, `event ${cursor} of agent "${agentId}"`) as StoredEvent['event'],
+  };
+}
+
+export async function saveDelta(context: SqlContext, agentId: string, payload: string): Promise<void> {
+  const { driver, directory } = context;
+  const watched = await directory.resolve(agentId, async (keys) => {
+    const [saved] = await driver.write(SAVE_DELTA, [keys.tree, keys.agent, payload]);
+    if (!saved) return undefined;
+    const [row] = await driver.read(IS_WATCHED, [keys.tree, keys.agent]);
+    return number(row?.watched) === 1;
+  });
+  if (watched) await driver.notify();
+}
+
+export async function loadDelta(context: SqlContext, agentId: string): Promise<Delta | undefined> {
+  const row = await context.directory.resolve(agentId, (keys) => readDelta(context, keys));
+  return row.payload === null ? undefined : decodeDelta(agentId, row);
+}
+
+async function readDelta({ driver }: SqlContext, keys: AgentKeys): Promise<Row | undefined> {
+  return (await driver.read(READ_DELTA, [keys.tree, keys.agent]))[0];
+}
+
+function decodeDelta(agentId: string, row: Row): Delta {
+  return parseJson(row.payload, `delta of agent "${agentId}"`) as Delta;
+}
+
+/**
+ * Follows an agent's events from the table. Notifications and the polling interval only decide how soon
+ * it looks again. Ends with the signal, with the store, and with the agent.
+ */
+export async function* watchEvents(
+  context: SqlContext,
+  agentId: string,
+  options: WatchOptions,
+  closing: AbortSignal,
+): AsyncGenerator<WatchItem> {
+  let since = sinceCursor(options.since);
+  let lastDelta = 0;
+  let announcedAt = Number.NEGATIVE_INFINITY;
+  const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
+  // The keys of this agent: one that is created anew under its id is another one.
+  const keys = await liveKeys(context, agentId);
+  const bell = new Bell(signal);
+  const unsubscribe = context.driver.subscribe(() => bell.ring());
+  try {
+    while (!signal.aborted) {
+      if (performance.now() - announcedAt > WATCH_MS / 2) {
+        announcedAt = performance.now();
+        await context.driver.write(ANNOUNCE, [keys.tree, keys.agent, WATCH_MS]);
+      }
+      bell.reset();
+      const rows = await readPage(context, agentId, keys, since, undefined);
+      if (!rows) return;
+      for (const row of rows) {
+        if (signal.aborted) return;
+        since = number(row.cursor);
+        yield { kind: 'event', ...decodeEvent(agentId, row) };
+      }
+      const delta = await readDelta(context, keys);
+      if (delta && delta.payload !== null && number(delta.sequence) !== lastDelta) {
+        lastDelta = number(delta.sequence);
+        yield { kind: 'delta', delta: decodeDelta(agentId, delta) };
+      }
+      if (rows.length < PAGE) await bell.wait(POLL_MS);
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+function liveKeys(context: SqlContext, agentId: string): Promise<AgentKeys> {
+  return context.directory.resolve(agentId, async (keys) =>
+    (await readDelta(context, keys)) ? keys : undefined,
+  );
+}
+
+/** Wakes one waiter; a ring between two waits isn't lost. */
+class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  constructor(signal: AbortSignal) {
+    signal.addEventListener('abort', () => this.ring(), { once: true });
+  }
+
+  reset(): void {
+    this.#rung = false;
+  }
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (this.#rung) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { LockTimeoutError, StoreClosedError, ValidationError } from '../../errors.ts';
+import type { AgentLease, LeaseOptions } from '../../store/store.ts';
+import { NOW, withClock } from '../clock.ts';
+import { number, numberOrNull } from '../codec.ts';
+import type { SqlContext } from '../context.ts';
+import type { AgentKeys } from '../directory.ts';
+import { statement } from '../statement.ts';
+import { HeldLeases } from './held-leases.ts';
+
+export const DEFAULT_TTL_MS = 15_000;
+const MIN_TTL_MS = 50;
+const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
+const POLL_MS = 40;
+
+/** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */
+const ACQUIRE = statement(
+  'acquire_lease',
+  withClock(
+    (now) => `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder = $3, lease_ttl = $4,
+       lease_expires_at = ${now} + $4
+     WHERE tree = $1 AND agent = $2
+       AND (lease_holder IS NULL OR lease_expires_at <= ${now} OR (lease_token = $5 AND lease_expires_at = $6))
+     RETURNING lease_token, lease_expires_at`,
+  ),
+);
+
+const LOOK = statement(
+  'look_at_lease',
+  'SELECT lease_token, lease_expires_at, lease_ttl FROM {heads} WHERE tree = $1 AND agent = $2',
+);
+
+const CLAIM = statement('claim_resumable', {
+  sqlite: claimText(NOW.sqlite, ''),
+  postgres: claimText(NOW.postgres, 'FOR UPDATE SKIP LOCKED'),
+});
+
+function claimText(now: string, locking: string): string {
+  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder = $1, lease_ttl = $2, lease_expires_at = ${now} + $2
+     WHERE (tree, agent) IN (
+       SELECT tree, agent FROM {heads}
+       WHERE status <> 0 AND status IN (1, 2) AND (status = 1 OR pending_approvals = 0)
+         AND (lease_holder IS NULL OR lease_expires_at <= ${now})
+       ORDER BY updated_at, agent LIMIT $3 ${locking})
+     RETURNING tree, agent, lease_token, lease_expires_at, updated_at,
+       (SELECT a.agent_id FROM {agents} a WHERE a.tree = {heads}.tree AND a.agent = {heads}.agent) AS agent_id`;
+}
+
+/** Gets leases; `held` keeps them alive and gives them back. */
+export class Leases {
+  readonly held: HeldLeases;
+  readonly #context: SqlContext;
+
+  constructor(context: SqlContext) {
+    this.#context = context;
+    this.held = new HeldLeases(context.driver);
+  }
+
+  /** Waiting ends with `closing`. */
+  async acquire(
+    agentId: string,
+    options: LeaseOptions | number | undefined,
+    closing: AbortSignal,
+  ): Promise<AgentLease> {
+    const { ttlMs, waitMs } = checkOptions(options);
+    const holderId = randomUUID();
+    const start = performance.now();
+    const contender = new Contender();
+    for (;;) {
+      const lease = await this.#try(agentId, holderId, ttlMs, contender);
+      if (lease) return lease;
+      if (closing.aborted) throw new StoreClosedError();
+      const waited = performance.now() - start;
+      if (waited >= waitMs) throw new LockTimeoutError(agentId, waitMs);
+      const pause = Math.min(POLL_MS * (0.5 + Math.random()), waitMs - waited);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+
+  async claim(limit: number, ttl: number | undefined): Promise<AgentLease[]> {
+    if (!Number.isSafeInteger(limit) || limit < 1) {
+      throw new ValidationError('limit', 'must be a whole number, 1 or more');
+    }
+    const { ttlMs } = checkOptions({ ttlMs: ttl });
+    const holderId = randomUUID();
+    const asked = performance.now();
+    const rows = await this.#context.driver.write(CLAIM, [holderId, ttlMs, limit]);
+    // RETURNING has no order: what was left alone longest comes first here too.
+    rows.sort((a, b) => number(a.updated_at) - number(b.updated_at) || number(a.agent) - number(b.agent));
+    return rows.map((row) => {
+      const agentId = String(row.agent_id);
+      const keys = { tree: number(row.tree), agent: number(row.agent) };
+      this.#context.directory.remember(agentId, keys);
+      return this.held.add({
+        keys,
+        agentId,
+        token: number(row.lease_token),
+        holderId,
+        ttlMs,
+        expiresAt: number(row.lease_expires_at),
+        aliveUntil: asked + ttlMs,
+      });
+    });
+  }
+
+  async #try(
+    agentId: string,
+    holderId: string,
+    ttlMs: number,
+    contender: Contender,
+  ): Promise<AgentLease | undefined> {
+    const asked = performance.now();
+    const lease = await this.#context.directory.resolve(agentId, async (keys) => {
+      const dead = contender.dead();
+      const [row] = await this.#context.driver.write(ACQUIRE, [
+        keys.tree,
+        keys.agent,
+        holderId,
+        ttlMs,
+        dead?.token ?? null,
+        dead?.expiresAt ?? null,
+      ]);
+      if (!row) return this.#look(keys, contender);
+      return this.held.add({
+        keys,
+        agentId,
+        token: number(row.lease_token),
+        holderId,
+        ttlMs,
+        expiresAt: number(row.lease_expires_at),
+        aliveUntil: asked + ttlMs,
+      });
+    });
+    return lease === 'held' ? undefined : lease;
+  }
+
+  async #look(keys: AgentKeys, contender: Contender): Promise<'held' | undefined> {
+    const [row] = await this.#context.driver.read(LOOK, [keys.tree, keys.agent]);
+    if (!row) return undefined;
+    contender.see(number(row.lease_token), numberOrNull(row.lease_expires_at), number(row.lease_ttl ?? 0));
+    return 'held';
+  }
+}
+
+/**
+ * Watches a lease that somebody else holds. A wall clock that was set back would keep a dead holder's
+ * lease alive for as long; a renewal that doesn't change for its whole time to live on our own monotonic
+ * clock shows that nobody renews it.
+ */
+class Contender {
+  #token = -1;
+  #expiresAt: number | null = null;
+  #unchangedUntil = Number.POSITIVE_INFINITY;
+
+  see(token: number, expiresAt: number | null, ttlMs: number): void {
+    if (token === this.#token && expiresAt === this.#expiresAt) return;
+    this.#token = token;
+    this.#expiresAt = expiresAt;
+    this.#unchangedUntil = performance.now() + ttlMs;
+  }
+
+  dead(): { token: number; expiresAt: number } | undefined {
+    if (this.#expiresAt === null || performance.now() < this.#unchangedUntil) return undefined;
+    return { token: this.#token, expiresAt: this.#expiresAt };
+  }
+}
+
+function checkOptions(options: LeaseOptions | number | undefined): { ttlMs: number; waitMs: number } {
+  const given = typeof options === 'number' ? { ttlMs: options } : (options ?? {});
+  const ttlMs = given.ttlMs ?? DEFAULT_TTL_MS;
+  const waitMs = ('waitMs' in given ? given.waitMs : undefined) ?? 0;
+  if (!Number.isFinite(ttlMs) || ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS) {
+    throw new ValidationError(
+      'ttlMs',
+      `must be a number of milliseconds from ${MIN_TTL_MS} to ${MAX_TTL_MS}`,
+    );
+  }
+  if (!Number.isFinite(waitMs) || waitMs < 0) {
+    throw new ValidationError('waitMs', 'must be a number of milliseconds, 0 or more');
+  }
+  return { ttlMs: Math.round(ttlMs), waitMs };
+}

@@ -1,0 +1,145 @@
+import type { CallState } from '../../model/call-book.ts';
+import { isTerminal } from '../../model/tool-call.ts';
+import { type AgentState, readState, type Segment, segmentAt } from '../agent-state.ts';
+import { callRow, number } from '../codec.ts';
+import type { AgentKeys } from '../directory.ts';
+import { run, type Script } from '../driver.ts';
+import { statement } from '../statement.ts';
+import { lockBranches, lockHead, settle } from './branches.ts';
+import { readCalls } from './calls.ts';
+import { insertRow } from './insert.ts';
+
+const DELETE_MESSAGES = statement(
+  'cut_messages',
+  'DELETE FROM {messages} WHERE tree = $1 AND branch = $2 AND seq >= $3',
+);
+const DELETE_CALLS = statement(
+  'cut_calls',
+  'DELETE FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq >= $3',
+);
+const UNANSWER = statement(
+  'unanswer_calls',
+  'UPDATE {tool_calls} SET result_seq = NULL WHERE tree = $1 AND branch = $2 AND result_seq >= $3',
+);
+const BUMP_EPOCH = statement(
+  'bump_epoch',
+  'UPDATE {branches} SET epoch = epoch + 1 WHERE tree = $1 AND branch = $2',
+);
+const CUT_COMPACTIONS = statement(
+  'cut_compactions',
+  'DELETE FROM {compactions} WHERE tree = $1 AND branch = $2 AND upto > $3',
+);
+const COMPACTIONS_BEYOND = statement(
+  'compactions_beyond',
+  `SELECT * FROM {compactions} WHERE tree = $1 AND branch = $2 AND position > $3 AND position <= $4 AND upto <= $3`,
+);
+const PULL_COMPACTIONS = statement(
+  'pull_compactions',
+  'UPDATE {compactions} SET position = $3 WHERE tree = $1 AND branch = $2 AND position > $3',
+);
+const MESSAGE_CALLS = statement(
+  'calls_before_message',
+  'SELECT call_count FROM {messages} WHERE tree = $1 AND branch = $2 AND seq = $3',
+);
+const MOVE_HEAD = statement(
+  'move_head',
+  `UPDATE {heads} SET branch = $3, message_count = $4, call_count = $5, unlinked_calls = $6, pending_approvals = $7,
+     revision = revision + 1 WHERE tree = $1 AND agent = $2`,
+);
+
+/** Number of calls that were opened by the first `position` messages of a conversation. */
+export function* callsBefore(state: AgentState, position: number): Script<number> {
+  if (position === 0) return 0;
+  const segment = segmentAt(state.chain, position);
+  const [row] = yield* run(MESSAGE_CALLS, [state.keys.tree, segment.branch, position - 1]);
+  return number(row?.call_count);
+}
+
+/**
+ * Cuts a conversation back to its first `keep` messages: in place where nobody else needs what follows,
+ * on a new branch where a fork or a snapshot does. The commit that puts the new tail there comes after it
+ * in the same transaction. Returns false if the agent changed since `expected` was read.
+ */
+export function* cutConversation(
+  keys: AgentKeys,
+  expected: { revision: number },
+  keep: number,
+  newBranch: number,
+): Script<boolean> {
+  const seen = yield* readState(keys);
+  if (!seen) return false;
+  // Branches before heads, by their keys: everybody who locks several takes them in this order.
+  yield* lockBranches(
+    keys.tree,
+    seen.chain.map((segment) => segment.branch),
+  );
+  if (!(yield* lockHead(keys))) return false;
+  const state = yield* readState(keys);
+  if (!state || state.head.revision !== expected.revision) return false;
+  const own = state.chain[0];
+  if (!own) return false;
+
+  const calls = yield* readCalls(state);
+  const callCount = calls.find((call) => (call.messageSeq ?? -1) >= keep)?.callSeq ?? state.head.callCount;
+  const kept = calls.filter((call) => call.callSeq < callCount);
+  const place = keep >= own.lo && keep >= own.pinned ? own : undefined;
+  const branch = place
+    ? yield* cutInPlace(state, own, keep, callCount)
+    : yield* cutOntoNewBranch(state, keep, callCount, kept, newBranch);
+  yield* run(MOVE_HEAD, [
+    keys.tree,
+    keys.agent,
+    branch,
+    keep,
+    callCount,
+    kept.filter((call) => call.messageSeq === null).length,
+    kept.filter((call) => call.state === 'approval_required').length,
+  ]);
+  if (!place) for (const segment of state.chain) yield* settle(keys.tree, segment.branch, keys.agent);
+  return true;
+}
+
+function* cutInPlace({ keys }: AgentState, own: Segment, keep: number, callCount: number): Script<number> {
+  yield* run(DELETE_MESSAGES, [keys.tree, own.branch, keep]);
+  yield* run(DELETE_CALLS, [keys.tree, own.branch, callCount]);
+  yield* run(UNANSWER, [keys.tree, own.branch, keep]);
+  yield* run(CUT_COMPACTIONS, [keys.tree, own.branch, keep]);
+  yield* run(PULL_COMPACTIONS, [keys.tree, own.branch, keep]);
+  yield* run(BUMP_EPOCH, [keys.tree, own.branch]);
+  return own.branch;
+}
+
+/** What the agent still changes of its earlier calls goes with it: open ones, and those whose result is cut off. */
+function* cutOntoNewBranch(
+  state: AgentState,
+  keep: number,
+  callCount: number,
+  kept: CallState[],
+  branch: number,
+): Script<number> {
+  const { keys } = state;
+  const parent = keep === 0 ? undefined : segmentAt(state.chain, keep);
+  yield* insertRow('branches', {
+    tree: keys.tree,
+    branch,
+    agent: keys.agent,
+    parent: parent?.branch ?? null,
+    fork_seq: keep,
+    fork_call_seq: callCount,
+    pinned: 0,
+    epoch: 0,
+    adopted: 0,
+  });
+  for (const call of kept) {
+    const cutOff = call.resultSeq !== null && call.resultSeq >= keep;
+    if (isTerminal(call.state) && !cutOff) continue;
+    if (cutOff) call.resultSeq = null;
+    yield* insertRow('tool_calls', callRow(call, { tree: keys.tree, branch, owner: keys.agent }));
+  }
+  // Compactions that were made later, of messages that stay, go on counting.
+  for (const segment of state.chain) {
+    const rows = yield* run(COMPACTIONS_BEYOND, [keys.tree, segment.branch, keep, segment.hi]);
+    for (const row of rows) yield* insertRow('compactions', { ...row, branch, position: keep });
+  }
+  return branch;
+}

@@ -1,0 +1,148 @@
+import type { ToolCallQuery } from '../../store/validate-filter.ts';
+import { readState } from '../agent-state.ts';
+import { number } from '../codec.ts';
+import type { SqlContext } from '../context.ts';
+import type { Dialect } from '../dialect.ts';
+import type { AgentKeys } from '../directory.ts';
+import { type Row, run, type Script } from '../driver.ts';
+import type { IndexName } from '../schema/indexes.ts';
+import { statement } from '../statement.ts';
+import { chainOf, EVERYTHING, readOfAgent, type Window } from './chain.ts';
+import { type KeySelect, lookUp, orderBy, selectFirst, selectPage } from './ordered-keys.ts';
+import { ask, Params, type Query } from './params.ts';
+import { sortRows } from './rows.ts';
+import { callConditions } from './tool-call-keys.ts';
+
+/**
+ * Rows of one agent's tool calls in order, with what it inherited; undefined when there is no such agent.
+ * Where a nearer branch of its chain has a row for a call, that one stands for it.
+ */
+export async function readConversationCalls(
+  context: SqlContext,
+  keys: AgentKeys,
+  query: ToolCallQuery,
+  window: Window = EVERYTHING,
+): Promise<Row[] | undefined> {
+  const { driver } = context;
+  const rows =
+    driver.dialect.name === 'sqlite'
+      ? await driver.snapshot(() => walkCalls(driver.dialect, keys, query, window))
+      : await readOfAgent(context, keys, planCalls(driver.dialect, keys, query, window));
+  return rows && sortRows(rows, ['call_seq'], query.order);
+}
+
+function callsOf(
+  branch: string,
+  tree: string,
+  query: ToolCallQuery,
+  window: Window,
+  params: Params,
+): KeySelect {
+  const where = [
+    `tree = ${tree}`,
+    `branch = ${branch}`,
+    `call_seq >= ${params.bind(window.from)}`,
+    `call_seq < ${params.bind(window.to)}`,
+    ...callConditions(query, params),
+  ];
+  if (query.createdAfter !== undefined) where.push(`created_at >= ${params.bind(query.createdAfter)}`);
+  if (query.createdBefore !== undefined) where.push(`created_at < ${params.bind(query.createdBefore)}`);
+  let index: IndexName = 'branch_calls';
+  if (query.isError) index = 'branch_calls_failed';
+  else if (query.hasApproval) index = 'branch_calls_with_approval';
+  else if (query.state === 'approval_required') {
+    index = 'branch_calls_with_approval';
+    where.push('approval_required = 1');
+  }
+  return {
+    table: 'tool_calls',
+    columns: ['call_seq'],
+    arms: [{ index, where }],
+    overlapping: false,
+    order: query.order,
+  };
+}
+
+function planCalls(dialect: Dialect, keys: AgentKeys, query: ToolCallQuery, window: Window): Query {
+  const params = new Params();
+  const tree = params.bind(keys.tree);
+  const chain = chainOf('calls', tree, params.bind(keys.agent));
+  const select = callsOf('c.branch', tree, query, window, params);
+  const [arm] = select.arms;
+  const where = [
+    ...(arm?.where ?? []),
+    'call_seq < c.hi',
+    `NOT EXISTS (
+       SELECT 1 FROM chain AS n ${lookUp(
+         dialect,
+         'tool_calls',
+         'own',
+         `own.tree = ${tree} AND own.branch = n.branch AND own.call_seq = r.call_seq`,
+       )} WHERE n.depth < c.depth)`,
+  ];
+  const count = query.limit + query.offset;
+  const ofBranch = selectFirst({ ...select, arms: [{ index: 'branch_calls', where }] }, count);
+  const page = `LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}`;
+  return params.query(
+    'query_conversation_calls',
+    `WITH RECURSIVE ${chain}
+     SELECT t.* FROM (SELECT c.branch, matches.call_seq FROM chain AS c CROSS JOIN LATERAL (${ofBranch}) AS matches
+       ${orderBy(['matches.call_seq'], query.order)} ${page}) AS k
+     ${lookUp(dialect, 'tool_calls', 't', `t.tree = ${tree} AND t.branch = k.branch AND t.call_seq = k.call_seq`)}`,
+  );
+}
+
+const OWN_COPIES = statement(
+  'own_copies',
+  'SELECT call_seq FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq < $3',
+);
+const FETCH = statement(
+  'fetch_calls',
+  `SELECT * FROM {tool_calls}
+   WHERE tree = $1 AND branch = $2 AND call_seq IN (SELECT value FROM json_each($3))`,
+);
+
+function* walkCalls(
+  dialect: Dialect,
+  keys: AgentKeys,
+  query: ToolCallQuery,
+  window: Window,
+): Script<Row[] | undefined> {
+  const state = yield* readState(keys);
+  if (!state) return undefined;
+  const wanted = query.limit + query.offset;
+  const found: { branch: number; callSeq: number }[] = [];
+  const replaced = new Set<number>();
+  for (const { branch, callLo, callHi, parent } of state.chain) {
+    const share = { from: window.from, to: Math.min(window.to, callHi) };
+    const params = new Params();
+    const select = callsOf(params.bind(branch), params.bind(keys.tree), query, share, params);
+    const page = { limit: wanted + replaced.size, offset: 0 };
+    const text = selectPage(dialect, select, page, params);
+    for (const row of yield* ask(params.query('find_calls', text))) {
+      const callSeq = number(row.call_seq);
+      if (!replaced.has(callSeq)) found.push({ branch, callSeq });
+    }
+    if (parent === null) break;
+    const settled = query.order === 'desc' ? found.filter(({ callSeq }) => callSeq >= callLo).length : 0;
+    if (settled >= wanted) break;
+    const copies = yield* run(OWN_COPIES, [keys.tree, branch, callLo]);
+    for (const row of copies) replaced.add(number(row.call_seq));
+  }
+  const sign = query.order === 'asc' ? 1 : -1;
+  found.sort((one, other) => sign * (one.callSeq - other.callSeq));
+  return yield* fetchCalls(keys.tree, found.slice(query.offset, wanted));
+}
+
+function* fetchCalls(tree: number, calls: readonly { branch: number; callSeq: number }[]): Script<Row[]> {
+  const byBranch = new Map<number, number[]>();
+  for (const { branch, callSeq } of calls) {
+    const seqs = byBranch.get(branch);
+    if (seqs) seqs.push(callSeq);
+    else byBranch.set(branch, [callSeq]);
+  }
+  const rows: Row[] = [];
+  for (const [branch, seqs] of byBranch)
+    rows.push(...(yield* run(FETCH, [tree, branch, JSON.stringify(seqs)])));
+  return rows;
+}

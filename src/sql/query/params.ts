@@ -1,0 +1,27 @@
+import { type Row, run, type Script, type SqlValue } from '../driver.ts';
+import { composed, type Statement } from '../statement.ts';
+
+/** A statement that reads, with its values. */
+export interface Query {
+  readonly statement: Statement;
+  readonly params: readonly SqlValue[];
+}
+
+/** The values of a statement that is put together from pieces: values are bound, never written into text. */
+export class Params {
+  readonly #values: SqlValue[] = [];
+
+  bind(value: SqlValue): string {
+    this.#values.push(value);
+    return `$${this.#values.length}`;
+  }
+
+  query(name: string, text: string): Query {
+    return { statement: composed(name, text), params: this.#values };
+  }
+}
+
+/** A query as a part of a script. */
+export function ask({ statement, params }: Query): Script<Row[]> {
+  return run(statement, params);
+}

@@ -1,0 +1,106 @@
+import type { SessionQuery, StatsQuery } from '../../store/validate-filter.ts';
+import { number } from '../codec.ts';
+import type { Dialect } from '../dialect.ts';
+import type { Driver, Row } from '../driver.ts';
+import type { Position } from './bounds.ts';
+import { orderBy, plannedLimit } from './ordered-keys.ts';
+import { Params, type Query } from './params.ts';
+import { sessionKey, sessionsWithKeys } from './session-rows.ts';
+import {
+  countSource,
+  type Limits,
+  orderedSource,
+  type Source,
+  selectFrom,
+  selectiveSources,
+  settlesFilter,
+} from './session-sources.ts';
+
+/** A source with no more agents than this is read as a whole without looking for another way. */
+const FEW = 512;
+/** How many agents are tested in the query's order before another way is taken. */
+const PATIENCE = 2_048;
+/** Beyond this, PostgreSQL may read a source's agents as it likes. */
+const MANY = 8_192;
+
+/**
+ * A page of sessions. Where one index has both what the filter asks for and the order, it is walked. Else
+ * there are two ways, and the data decide which is cheap: to walk an index in the query's order and test
+ * each agent, which is fast where many match; or to gather what a selective index has, and sort that. So
+ * that the cost depends on what the filter matches and not on what it leaves out, a walk that doesn't find
+ * enough is given up.
+ */
+export async function pageOfSessions(driver: Driver, query: SessionQuery, after?: Position): Promise<Row[]> {
+  const { dialect } = driver;
+  const ordered = orderedSource(query);
+  const read = (source: Source, limits: Limits) => ask(driver, planPage(dialect, query, source, limits));
+  const selective = settlesFilter(dialect, ordered, query) ? [] : selectiveSources(dialect, query);
+  if (selective.length === 0) return read(ordered, { after });
+
+  const counted = await countAll(driver, [ordered, ...selective], query, FEW + 1);
+  const fewest = counted.find(({ population }) => population <= FEW);
+  if (fewest) return read(fewest.source, { atMost: capFor(dialect, FEW) });
+  const rows = await read(ordered, { atMost: plannedLimit(PATIENCE + query.limit + query.offset) });
+  if (rows.length === query.limit) return rows;
+  const [narrowest] = await countAll(driver, selective, query, MANY);
+  if (!narrowest) return rows;
+  const { source, population } = narrowest;
+  return read(source, population < MANY ? { atMost: capFor(dialect, population) } : {});
+}
+
+/** Fewest first. */
+async function countAll(
+  driver: Driver,
+  sources: readonly Source[],
+  query: SessionQuery,
+  most: number,
+): Promise<{ source: Source; population: number }[]> {
+  const counted: { source: Source; population: number }[] = [];
+  for (const source of sources) {
+    const params = new Params();
+    const text = countSource(driver.dialect, source, query, params, most);
+    const [row] = await ask(driver, params.query('count_source', text));
+    counted.push({ source, population: number(row?.population) });
+  }
+  return counted.sort((one, other) => one.population - other.population);
+}
+
+/** A bound that leaves room for agents added meanwhile: it keeps PostgreSQL to the source's index. */
+function capFor(dialect: Dialect, population: number): number | undefined {
+  return dialect.name === 'sqlite' ? undefined : plannedLimit(2 * population);
+}
+
+function ask(driver: Driver, { statement, params }: Query): Promise<Row[]> {
+  return driver.read(statement, params);
+}
+
+function planPage(dialect: Dialect, query: SessionQuery, source: Source, limits: Limits): Query {
+  const params = new Params();
+  const keys = selectFrom(dialect, source, query, params, limits);
+  const page = `LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}`;
+  const planned =
+    dialect.name === 'sqlite'
+      ? keys
+      : `SELECT * FROM (${keys} LIMIT ${plannedLimit(query.limit + query.offset)}) AS first_rows
+         ${orderBy(sessionKey(query), query.order)}`;
+  return params.query('query_sessions', sessionsWithKeys(dialect, `${planned} ${page}`));
+}
+
+/** The keys of all sessions that match, in order, for an iterator. */
+export function listSessionKeys(dialect: Dialect, query: SessionQuery): Query {
+  const params = new Params();
+  const keys = selectFrom(dialect, narrowestSource(dialect, query), query, params, {});
+  const limit = Number.isFinite(query.limit) ? `LIMIT ${params.bind(query.limit)}` : '';
+  return params.query('list_sessions', `${keys} ${limit}`);
+}
+
+/** The keys of the agents that a filter matches, in no order: a subquery. */
+export function selectMatchingAgents(dialect: Dialect, filter: StatsQuery, params: Params): string {
+  const query: SessionQuery = { ...filter, limit: 1, offset: 0, order: 'asc', sortBy: 'createdAt' };
+  return selectFrom(dialect, narrowestSource(dialect, query), query, params, { unordered: true });
+}
+
+/** Where every match is wanted, the order counts for less than how few agents are looked at. */
+function narrowestSource(dialect: Dialect, query: SessionQuery): Source {
+  return selectiveSources(dialect, query)[0] ?? orderedSource(query);
+}

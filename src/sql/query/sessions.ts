@@ -1,0 +1,68 @@
+import type { AgentInfo } from '../../model/agent.ts';
+import type { SessionQueryFilter } from '../../store/filters.ts';
+import { type SessionQuery, validateSessionFilter } from '../../store/validate-filter.ts';
+import { decodeInfo, number } from '../codec.ts';
+import type { SqlContext } from '../context.ts';
+import type { AgentKeys } from '../directory.ts';
+import type { Driver, Row } from '../driver.ts';
+import type { Position } from './bounds.ts';
+import { inPages } from './pages.ts';
+import { positionOf, sortRows } from './rows.ts';
+import { fetchSessions, sessionKey } from './session-rows.ts';
+import { listSessionKeys, pageOfSessions } from './session-search.ts';
+
+export async function querySessions(
+  { driver }: SqlContext,
+  filter?: SessionQueryFilter,
+): Promise<AgentInfo[]> {
+  return (await readPage(driver, validateSessionFilter(filter))).map(decodeInfo);
+}
+
+/**
+ * A filter of what changes while the iterator runs (the last activity, the status, the metadata) is
+ * answered at the start, and only the keys are remembered: else an agent that changes in between could
+ * slip from the part that is still to come into the part that was given already.
+ */
+export async function* iterateSessions(
+  { driver }: SqlContext,
+  filter?: SessionQueryFilter,
+): AsyncGenerator<AgentInfo> {
+  const query = validateSessionFilter(filter, 'iterate');
+  const { sortBy, status, metadata } = query;
+  const isSettled = sortBy === 'createdAt' && status === undefined && metadata.length === 0;
+  const rows = isSettled ? rowsByCreation(driver, query) : rowsByKeys(driver, query);
+  for await (const row of rows) yield decodeInfo(row);
+}
+
+function rowsByCreation(driver: Driver, query: SessionQuery): AsyncGenerator<Row> {
+  const key = sessionKey(query);
+  return inPages(query.limit, (limit, last) =>
+    readPage(driver, { ...query, limit }, last && positionOf(last, key)),
+  );
+}
+
+async function readPage(driver: Driver, query: SessionQuery, after?: Position): Promise<Row[]> {
+  return sortRows(await pageOfSessions(driver, query, after), sessionKey(query), query.order);
+}
+
+const FETCHED_AT_ONCE = 128;
+
+async function* rowsByKeys(driver: Driver, query: SessionQuery): AsyncGenerator<Row> {
+  const { statement, params } = listSessionKeys(driver.dialect, query);
+  const keys = (await driver.read(statement, params)).map(keysOf);
+  let left = query.limit;
+  for (let start = 0; start < keys.length && left > 0; start += FETCHED_AT_ONCE) {
+    const wanted = keys.slice(start, start + FETCHED_AT_ONCE);
+    const found = new Map((await fetchSessions(driver, wanted)).map((row) => [number(row.agent), row]));
+    for (const { agent } of wanted) {
+      const row = found.get(agent);
+      if (!row || left === 0) continue;
+      left -= 1;
+      yield row;
+    }
+  }
+}
+
+function keysOf(row: Row): AgentKeys {
+  return { tree: number(row.tree), agent: number(row.agent) };
+}

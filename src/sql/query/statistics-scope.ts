@@ -1,0 +1,108 @@
+import type { StatsQuery } from '../../store/validate-filter.ts';
+import type { Dialect } from '../dialect.ts';
+import type { AgentKeys } from '../directory.ts';
+import { Params, type Query } from './params.ts';
+import { selectMatchingAgents } from './session-search.ts';
+
+/** What statistics cover. */
+export interface Scope {
+  query(name: string, select: (parts: ScopeParts) => string): Query;
+}
+
+/** For each noun, what follows FROM: its rows are called `r`, and more conditions may follow. */
+export interface ScopeParts {
+  agents: string;
+  calls: string;
+  usage: string;
+  snapshots: string;
+  /** Their number, as an expression. */
+  messageCount: string;
+}
+
+/** All agents: each stored row once. */
+export function everything(dialect: Dialect): Scope {
+  const { messageCount } = ownedParts(dialect);
+  return scopeOf(dialect, () => 'SELECT tree, agent FROM {heads}', {
+    agents: '{heads} AS r WHERE true',
+    calls: '{tool_calls} AS r WHERE r.owner IS NOT NULL',
+    usage: '{usage} AS r WHERE true',
+    snapshots: '{snapshots} AS r WHERE true',
+    messageCount,
+  });
+}
+
+/** The agents that a filter matches: each stored row once, under its owner. */
+export function agentsMatching(dialect: Dialect, filter: StatsQuery): Scope {
+  return scopeOf(dialect, (params) => selectMatchingAgents(dialect, filter, params), ownedParts(dialect));
+}
+
+/** One agent with all that it inherited. A call counts where it is nearest. */
+export function oneAgent(dialect: Dialect, { tree, agent }: AgentKeys): Scope {
+  const join = joinOf(dialect);
+  return scopeOf(
+    dialect,
+    (params) => `SELECT tree, agent FROM {heads}
+      WHERE tree = ${params.bind(tree)} AND agent = ${params.bind(agent)}`,
+    {
+      ...ofMatched(join),
+      calls: `${callsOnChain(join)} WHERE NOT EXISTS (
+        SELECT 1 FROM chain AS n ${join} {tool_calls} AS own
+          ON own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq
+        WHERE n.depth < c.depth)`,
+      messageCount: '(SELECT coalesce(sum(c.hi), 0) FROM chain AS c WHERE c.depth = 0)',
+    },
+  );
+}
+
+/** SQLite joins in this order; PostgreSQL knows how many agents there are, and finds its own. */
+function joinOf(dialect: Dialect): string {
+  return dialect.name === 'sqlite' ? 'CROSS JOIN' : 'JOIN';
+}
+
+function callsOnChain(join: string): string {
+  return `chain AS c ${join} {tool_calls} AS r
+    ON r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi`;
+}
+
+function ofMatched(join: string): Pick<ScopeParts, 'agents' | 'usage' | 'snapshots'> {
+  const ofAgent = (table: string) =>
+    `matched AS k ${join} {${table}} AS r ON r.tree = k.tree AND r.agent = k.agent WHERE true`;
+  return { agents: 'matched AS r WHERE true', usage: ofAgent('usage'), snapshots: ofAgent('snapshots') };
+}
+
+/**
+ * What agents own lies on the branches of their conversations. What they began themselves is theirs: only
+ * messages on other agents' branches, which outlived their owners, are looked at.
+ */
+function ownedParts(dialect: Dialect): ScopeParts {
+  const join = joinOf(dialect);
+  return {
+    ...ofMatched(join),
+    calls: `${callsOnChain(join)} WHERE r.owner = c.agent`,
+    messageCount: `(SELECT coalesce(sum(c.hi - c.fork_seq), 0) FROM chain AS c WHERE c.starter = c.agent) +
+      (SELECT count(*) FROM chain AS c ${join} {messages} AS r
+         ON r.tree = c.tree AND r.branch = c.branch AND r.seq >= c.fork_seq AND r.seq < c.hi
+       WHERE c.starter <> c.agent AND r.owner = c.agent)`,
+  };
+}
+
+function scopeOf(dialect: Dialect, matched: (params: Params) => string, parts: ScopeParts): Scope {
+  const join = joinOf(dialect);
+  return {
+    query(name, select) {
+      const params = new Params();
+      const common = `WITH RECURSIVE matched AS (${matched(params)}),
+        chain AS (
+          SELECT 0 AS depth, h.tree, h.agent, b.agent AS starter, b.branch, b.parent, b.fork_seq, b.fork_call_seq,
+            h.message_count AS hi, h.call_count AS call_hi
+          FROM matched AS k ${join} {heads} AS h ON h.tree = k.tree AND h.agent = k.agent
+            ${join} {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
+          UNION ALL
+          SELECT c.depth + 1, c.tree, c.agent, p.agent, p.branch, p.parent, p.fork_seq, p.fork_call_seq,
+            CASE WHEN c.fork_seq < c.hi THEN c.fork_seq ELSE c.hi END,
+            CASE WHEN c.fork_call_seq < c.call_hi THEN c.fork_call_seq ELSE c.call_hi END
+          FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;
+      return params.query(name, `${common} ${select(parts)}`);
+    },
+  };
+}

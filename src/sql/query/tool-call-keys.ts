@@ -1,0 +1,59 @@
+import type { ToolCallQuery } from '../../store/validate-filter.ts';
+import type { Dialect } from '../dialect.ts';
+import { type IndexName, OWNED } from '../schema/indexes.ts';
+import { STATE_CODES } from '../schema/tables.ts';
+import { boundsOf, type Position } from './bounds.ts';
+import { type Arm, lookUp, selectPage } from './ordered-keys.ts';
+import { Params, type Query } from './params.ts';
+
+/** Columns that order tool calls over all agents. */
+export const CALL_KEY = ['created_at', 'tree', 'branch', 'call_seq'] as const;
+
+/** What a filter says of the call itself. The words repeat those of the partial indexes' conditions. */
+export function callConditions(query: ToolCallQuery, params: Params): string[] {
+  const conditions: string[] = [];
+  if (query.toolName !== undefined) conditions.push(`tool_name = ${params.bind(query.toolName)}`);
+  if (query.state !== undefined) conditions.push(`state = ${STATE_CODES[query.state]}`);
+  if (query.isError !== undefined) conditions.push(`is_error = ${query.isError ? 1 : 0}`);
+  if (query.hasApproval !== undefined) {
+    conditions.push(`approval_required = ${query.hasApproval ? 1 : 0}`);
+  }
+  return conditions;
+}
+
+/** Calls that are under way are few at any time. */
+const OPEN_STATES = new Set<string>(['pending', 'approval_required', 'approved', 'executing']);
+
+/** The index with the fewest rows for what the filter says; the rest of the filter is tested on these. */
+function bestIndex({ toolName, state, isError, hasApproval }: ToolCallQuery): IndexName {
+  if (state !== undefined && OPEN_STATES.has(state)) return 'calls_by_state';
+  if (isError) return toolName === undefined ? 'calls_failed' : 'calls_failed_by_tool';
+  if (hasApproval) return toolName === undefined ? 'calls_with_approval' : 'calls_with_approval_by_tool';
+  if (toolName !== undefined && (state === undefined || state === 'completed')) return 'calls_by_tool';
+  return 'calls_by_state';
+}
+
+/** Tool calls of all agents, each once: under its owner. */
+export function planToolCalls(dialect: Dialect, query: ToolCallQuery, after?: Position): Query {
+  const params = new Params();
+  const where = [OWNED, ...boundsOf(query, CALL_KEY, after, params), ...callConditions(query, params)];
+  const index = bestIndex(query);
+  const everyState = index === 'calls_by_state' && query.state === undefined;
+  const arms: Arm[] = everyState
+    ? Object.values(STATE_CODES).map((code) => ({ index, where: [...where, `state = ${code}`] }))
+    : [{ index, where }];
+  const keys = selectPage(
+    dialect,
+    { table: 'tool_calls', columns: CALL_KEY, arms, overlapping: false, order: query.order },
+    query,
+    params,
+  );
+  const call = lookUp(
+    dialect,
+    'tool_calls',
+    't',
+    't.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq',
+  );
+  const owner = lookUp(dialect, 'agents', 'a', 'a.tree = t.tree AND a.agent = t.owner');
+  return params.query('query_tool_calls', `SELECT a.agent_id, t.* FROM (${keys}) AS k ${call} ${owner}`);
+}

@@ -1,0 +1,32 @@
+import type { Dialect } from '../dialect.ts';
+import { KEY_BLOCK } from '../driver.ts';
+import { createSchema } from './ddl.ts';
+import { createViews } from './views.ts';
+
+export function initialSchema(dialect: Dialect): string[] {
+  return [
+    ...keySource(dialect),
+    ...createSchema(dialect),
+    ...metadataIndex(dialect),
+    ...createViews(dialect),
+  ];
+}
+
+/** Where integer keys come from, in blocks that a process uses up on its own. */
+function keySource(dialect: Dialect): string[] {
+  if (dialect.name === 'postgres')
+    return [`CREATE SEQUENCE ${dialect.table('keys')} INCREMENT BY ${KEY_BLOCK}`];
+  return [
+    `CREATE TABLE ${dialect.table('keys')} (next INTEGER NOT NULL)`,
+    `INSERT INTO ${dialect.table('keys')} (next) VALUES (1)`,
+  ];
+}
+
+function metadataIndex(dialect: Dialect): string[] {
+  if (dialect.name === 'postgres') {
+    return [
+      `CREATE INDEX kode_metadata_document ON ${dialect.table('metadata_jsonb')} USING gin (document jsonb_path_ops)`,
+    ];
+  }
+  return [`CREATE INDEX kode_metadata_by_value ON ${dialect.table('metadata')} (path, value, agent, tree)`];
+}

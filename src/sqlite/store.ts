@@ -1,0 +1,117 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type BetterSqlite3 from 'better-sqlite3';
+import { StoreConfigError } from '../errors.ts';
+import { Engine } from '../sql/engine.ts';
+import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
+import { statement } from '../sql/statement.ts';
+import { SqlStore } from '../sql/store.ts';
+import { SqliteDriver } from './driver.ts';
+import { translate } from './errors.ts';
+import { loadBetterSqlite } from './load.ts';
+
+export interface SqliteOptions {
+  /**
+   * `full` (default): an acknowledged commit survives a power cut. `normal`: it survives a crash of the
+   * process, and the last commits may be lost with the power.
+   */
+  durability?: 'full' | 'normal' | undefined;
+  /** How long to wait for other processes that write to the file, in milliseconds. Default 5,000. */
+  busyTimeoutMs?: number | undefined;
+}
+
+const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
+/** SQLite's own waiting blocks the event loop, so the store waits itself: see `WriteQueue`. */
+const BLOCKING_BUSY_MS = 5;
+const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
+
+const MIGRATIONS_TABLE = statement(
+  'migrations_table',
+  "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'kode_data_migrations'",
+);
+
+/**
+ * A store in one SQLite file, which several processes of one machine may share. `:memory:` lives as long
+ * as the store.
+ *
+ * @example
+ * const store = new SqliteStore('./data/agents.db', './data/store');
+ */
+export class SqliteStore extends SqlStore {
+  protected readonly fileStoreDirectory: string | undefined;
+  readonly #path: string;
+  readonly #options: SqliteOptions;
+
+  constructor(dbPath: string, fileStoreBaseDir?: string, options: SqliteOptions = {}) {
+    super();
+    if (typeof dbPath !== 'string' || dbPath.trim() === '') {
+      throw new StoreConfigError('dbPath must be the path of the SQLite file, or ":memory:".');
+    }
+    const { durability = 'full', busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS } = options;
+    if (durability !== 'full' && durability !== 'normal') {
+      throw new StoreConfigError('options.durability must be "full" or "normal".');
+    }
+    if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
+      throw new StoreConfigError('options.busyTimeoutMs must be a number of milliseconds, 0 or more.');
+    }
+    // Resolved now: a process that changes its directory later still means the same files.
+    this.#path = dbPath === ':memory:' ? dbPath : resolve(dbPath);
+    this.fileStoreDirectory = fileStoreBaseDir === undefined ? undefined : resolve(fileStoreBaseDir);
+    this.#options = { durability, busyTimeoutMs };
+  }
+
+  protected async connect(): Promise<Engine> {
+    const Database = await loadBetterSqlite();
+    try {
+      if (this.#path !== ':memory:') await mkdir(dirname(this.#path), { recursive: true });
+    } catch (cause) {
+      throw new StoreConfigError(
+        `The folder of ${this.#path} can't be created (${cause instanceof Error ? cause.message : String(cause)}). Choose another path, or create it.`,
+        { cause },
+      );
+    }
+    let db: BetterSqlite3.Database | undefined;
+    try {
+      db = new Database(this.#path, { timeout: BLOCKING_BUSY_MS });
+      const driver = new SqliteDriver(db, this.#path, this.#options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
+      await driver.whenFree(() => this.#configure(driver));
+      const present = await driver.read(MIGRATIONS_TABLE, []);
+      if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
+        await driver.transact(() => migrate(driver.dialect));
+      }
+      return new Engine(driver);
+    } catch (error) {
+      db?.close();
+      throw translate(error, this.#path);
+    }
+  }
+
+  #configure(driver: SqliteDriver): void {
+    driver.pragma('journal_mode = WAL');
+    driver.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
+    // In WAL mode NORMAL doesn't sync commits at all; better-sqlite3 leaves it there.
+    driver.pragma(`synchronous = ${this.#options.durability === 'normal' ? 'NORMAL' : 'FULL'}`);
+    // On macOS fsync doesn't reach the platter.
+    if (process.platform === 'darwin' && this.#options.durability !== 'normal')
+      driver.pragma('fullfsync = ON');
+    driver.pragma('foreign_keys = ON');
+  }
+
+  protected async writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string> {
+    const directory = this.fileStoreDirectory ?? '.';
+    const stamp = new Date().toISOString().replaceAll(':', '-');
+    const target = resolve(path ?? join(directory, 'backups', `agents-${stamp}.db`));
+    if (target === this.#path)
+      throw new StoreConfigError('The backup must go to another file than the database.');
+    try {
+      await mkdir(dirname(target), { recursive: true });
+    } catch (cause) {
+      throw new StoreConfigError(
+        `The folder of the backup ${target} can't be created (${cause instanceof Error ? cause.message : String(cause)}). Choose another path.`,
+        { cause },
+      );
+    }
+    await write(target);
+    return target;
+  }
+}
