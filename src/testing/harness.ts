@@ -1,0 +1,111 @@
+import type { ExtendedStore, Store } from '../store/store.ts';
+
+/** What a backend can do beyond `Store`. A spec is skipped only where its capability is false. */
+export interface Capabilities {
+  /** Queries, statistics, watch, health and consistency checks: `ExtendedStore`. */
+  extended: boolean;
+  /** Two stores, in one process or several, may be open on one database at a time. */
+  sharedAccess: boolean;
+  /** `backup(path)` writes a copy that can be opened. */
+  backup: boolean;
+}
+
+/** One empty database of a backend, for one test. */
+export interface TestDatabase {
+  /** Opens a store on this database; a second call opens a second store on the same one. */
+  open(): Promise<Store>;
+  /** Removes the database. The stores are closed by then. */
+  destroy(): Promise<void>;
+}
+
+export interface Backend {
+  name: string;
+  capabilities: Capabilities;
+  create(): Promise<TestDatabase>;
+}
+
+/** The part of a test runner that the suite needs; vitest, jest, mocha and node:test all have it. */
+export interface Runner {
+  describe(name: string, body: () => void): void;
+  it(name: string, body: () => Promise<void>, timeoutMs?: number): void;
+}
+
+/** Handed to the body of each test: a fresh database, and stores on it that are closed afterwards. */
+export interface SpecContext {
+  backend: Backend;
+  /** The first store on the database. */
+  store: Store;
+  /** Another store on the same database. With a backend without shared access, the others are closed first. */
+  another(): Promise<Store>;
+  /** Closes every open store and opens the database anew: what is read then was stored. */
+  reopen(): Promise<Store>;
+}
+
+export interface ExtendedSpecContext extends SpecContext {
+  store: ExtendedStore;
+  another(): Promise<ExtendedStore>;
+  reopen(): Promise<ExtendedStore>;
+}
+
+/** A spec registers the tests of one noun with this. */
+export interface Spec {
+  readonly capabilities: Capabilities;
+  describe(name: string, body: () => void): void;
+  /** A test on any backend. */
+  test(name: string, body: (context: SpecContext) => Promise<void>, timeoutMs?: number): void;
+  /** A test on backends with the `extended` capability. */
+  extended(name: string, body: (context: ExtendedSpecContext) => Promise<void>, timeoutMs?: number): void;
+  /** A test that needs two stores open at once on a backend with `extended`. */
+  shared(name: string, body: (context: ExtendedSpecContext) => Promise<void>, timeoutMs?: number): void;
+}
+
+export function createSpec(runner: Runner, backend: Backend): Spec {
+  const run =
+    <C extends SpecContext>(body: (context: C) => Promise<void>) =>
+    () =>
+      withContext(backend, (context) => body(context as C));
+  const { extended, sharedAccess } = backend.capabilities;
+  return {
+    capabilities: backend.capabilities,
+    describe: (name, body) => runner.describe(name, body),
+    test: (name, body, timeoutMs) => runner.it(name, run(body), timeoutMs),
+    extended: (name, body, timeoutMs) => {
+      if (extended) runner.it(name, run(body), timeoutMs);
+    },
+    shared: (name, body, timeoutMs) => {
+      if (extended && sharedAccess) runner.it(name, run(body), timeoutMs);
+    },
+  };
+}
+
+async function withContext(backend: Backend, body: (context: SpecContext) => Promise<void>): Promise<void> {
+  const database = await backend.create();
+  const open: Store[] = [];
+  const closeAll = async () => {
+    for (const store of open.splice(0)) await store.close();
+  };
+  const openStore = async () => {
+    const store = await database.open();
+    open.push(store);
+    return store;
+  };
+  try {
+    const context: SpecContext = {
+      backend,
+      store: await openStore(),
+      async another() {
+        if (!backend.capabilities.sharedAccess) await closeAll();
+        return openStore();
+      },
+      async reopen() {
+        await closeAll();
+        context.store = await openStore();
+        return context.store;
+      },
+    };
+    await body(context);
+  } finally {
+    await closeAll();
+    await database.destroy();
+  }
+}

@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { AgentNotFoundError, StoreClosedError } from '../errors.ts';
+import type { ExtendedStore, WatchItem } from '../store/store.ts';
+import type { Spec } from './harness.ts';
+import { assistant, collect, createAgent, event, progress, user } from './samples.ts';
+import { pause, within } from './timing.ts';
+
+type EventItem = Extract<WatchItem, { kind: 'event' }>;
+
+/** Watches until `enough` says so, then lets go. Streamed text is passed over. */
+async function watchEvents(
+  store: ExtendedStore,
+  agentId: string,
+  since: number,
+  enough: (item: EventItem) => boolean,
+): Promise<EventItem[]> {
+  const seen: EventItem[] = [];
+  for await (const item of store.watch(agentId, { since })) {
+    if (item.kind !== 'event') continue;
+    seen.push(item);
+    if (enough(item)) break;
+  }
+  return seen;
+}
+
+function cursors(items: { cursor: number }[]): number[] {
+  return items.map((item) => item.cursor);
+}
+
+function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last - first + 1 }, (_, n) => first + n);
+}
+
+export function watchSpec(spec: Spec): void {
+  spec.describe('watch', () => {
+    following(spec);
+    streamedText(spec);
+    ending(spec);
+    underWriters(spec);
+  });
+}
+
+function following(spec: Spec): void {
+  spec.extended('gives what is there, then what comes', async ({ store }) => {
+    await createAgent(store, 'a');
+    await store.appendEvent('a', progress('one'));
+    const watching = watchEvents(store, 'a', 0, (item) => item.cursor === 3);
+    await pause(100);
+    await store.appendEvent('a', event('control', 'two', { n: 2 }));
+    await store.commit('a', { events: [event('monitor', 'three')], messages: [user('x')] });
+    const seen = await within(watching, 'watching three events');
+    const read = await collect(store.readEvents('a'));
+    assert.deepEqual(
+      seen,
+      read.map((stored) => ({ kind: 'event', ...stored })),
+    );
+  });
+
+  spec.shared('follows what another store writes', async (context) => {
+    const writer = await context.another();
+    await createAgent(writer, 'a');
+    const watching = watchEvents(context.store, 'a', 0, (item) => item.cursor === 20);
+    for (let n = 1; n <= 10; n += 1) {
+      await writer.appendEvent('a', progress('alone', { n }));
+      await writer.commit('a', { messages: [user(`${n}`)], events: [progress('with a message', { n })] });
+    }
+    assert.deepEqual(cursors(await within(watching, 'watching another store', 20_000)), upTo(20));
+  });
+
+  spec.extended('begins after a cursor or a bookmark', async (context) => {
+    await createAgent(context.store, 'a');
+    for (let n = 1; n <= 5; n += 1) await context.store.appendEvent('a', progress('e', { n }));
+    const store = await context.reopen();
+    const last = (item: EventItem) => item.cursor === 5;
+    assert.deepEqual(cursors(await within(watchEvents(store, 'a', 3, last), 'since 3')), [4, 5]);
+    const [, second = assert.fail('a second event')] = await collect(store.readEvents('a'));
+    for await (const item of store.watch('a', { since: second.bookmark })) {
+      assert.ok(item.kind === 'event');
+      assert.equal(item.cursor, 3);
+      break;
+    }
+  });
+
+  spec.extended('is of one agent', async ({ store }) => {
+    await createAgent(store, 'a');
+    await createAgent(store, 'b');
+    const watching = watchEvents(store, 'a', 0, (item) => item.event.type === 'last');
+    for (let n = 0; n < 5; n += 1) await store.appendEvent('b', progress('not mine'));
+    await store.appendEvent('a', progress('last'));
+    assert.equal((await within(watching, 'watching a')).length, 1);
+  });
+
+  spec.extended('needs an agent that exists', async ({ store }) => {
+    await assert.rejects(async () => collect(store.watch('nobody')), AgentNotFoundError);
+  });
+}
+
+function streamedText(spec: Spec): void {
+  spec.shared('gives the newest piece of streamed text, as no event', async (context) => {
+    const writer = await context.another();
+    await createAgent(writer, 'a');
+    const deltas: unknown[] = [];
+    const watching = (async () => {
+      for await (const item of context.store.watch('a', { since: 0 })) {
+        if (item.kind === 'event') continue;
+        deltas.push(item.delta);
+        if (item.delta.last === true) break;
+      }
+    })();
+    for (let n = 1; n <= 5; n += 1) {
+      await writer.saveDelta('a', { text: 'x'.repeat(n), last: n === 5 });
+      await pause(20);
+    }
+    await within(watching, 'watching streamed text', 20_000);
+    assert.deepEqual(deltas.at(-1), { text: 'xxxxx', last: true });
+    // Pieces may be passed over, but none comes twice or late.
+    const lengths = deltas.map((delta) => (delta as { text: string }).text.length);
+    assert.deepEqual(
+      lengths,
+      [...new Set(lengths)].sort((one, other) => one - other),
+    );
+    assert.deepEqual(await collect(context.store.readEvents('a')), []);
+    assert.equal((await context.store.loadInfo('a'))?.version, 1);
+  });
+
+  spec.extended('gives no streamed text of a step that is committed', async ({ store }) => {
+    await createAgent(store, 'a');
+    await store.saveDelta('a', { text: 'Hel' });
+    await store.commit('a', { messages: [assistant('Hello')], events: [progress('done')] });
+    assert.equal(await store.loadDelta('a'), undefined);
+    for await (const item of store.watch('a', { since: 0 })) {
+      assert.equal(item.kind, 'event');
+      break;
+    }
+  });
+}
+
+function ending(spec: Spec): void {
+  spec.extended('ends with its signal', async ({ store }) => {
+    await createAgent(store, 'a');
+    await store.appendEvent('a', progress('one'));
+    const controller = new AbortController();
+    const watching = collect(store.watch('a', { since: 0, signal: controller.signal }));
+    await pause(100);
+    controller.abort();
+    assert.deepEqual(
+      (await within(watching, 'ending a watch')).map((item) => item.kind),
+      ['event'],
+    );
+    const aborted = collect(store.watch('a', { since: 0, signal: AbortSignal.abort() }));
+    assert.deepEqual(await within(aborted, 'a watch that was ended before it began'), []);
+  });
+
+  spec.extended('ends with its agent', async ({ store }) => {
+    await createAgent(store, 'a');
+    const watching = collect(store.watch('a', { since: 0 }));
+    await pause(100);
+    await store.delete('a');
+    assert.deepEqual(await within(watching, 'ending with the agent', 20_000), []);
+  });
+
+  spec.extended('ends with its store', async ({ store }) => {
+    await createAgent(store, 'a');
+    const watching = collect(store.watch('a', { since: 0 })).catch((error: unknown) => error);
+    await pause(100);
+    await within(store.close(), 'closing a store that watches');
+    const end = await within(watching, 'ending with the store');
+    assert.ok(end instanceof StoreClosedError || Array.isArray(end), String(end));
+  });
+
+  spec.extended('can be left at any time', async ({ store }) => {
+    await createAgent(store, 'a');
+    await store.appendEvent('a', progress('one'));
+    for (let n = 0; n < 20; n += 1) await watchEvents(store, 'a', 0, () => true);
+    await store.appendEvent('a', progress('two'));
+    await within(store.close(), 'closing a store that watched');
+  });
+}
+
+function underWriters(spec: Spec): void {
+  spec.shared(
+    'misses no event and doubles none, whoever writes',
+    async (context) => {
+      const stores = [context.store, await context.another(), await context.another()];
+      await createAgent(context.store, 'a');
+      const total = stores.length * 40;
+      const watchers = stores.map((store) => watchEvents(store, 'a', 0, (item) => item.cursor >= total));
+      const writing = stores.map(async (store, writer) => {
+        for (let n = 0; n < 20; n += 1) {
+          await store.appendEvent('a', progress('e', { writer, n: 2 * n }));
+          await store.commit('a', { events: [event('monitor', 'e', { writer, n: 2 * n + 1 })] });
+        }
+      });
+      await Promise.all(writing);
+      const late = watchEvents(context.store, 'a', total / 2, (item) => item.cursor >= total);
+      for (const watcher of watchers) {
+        const seen = await within(watcher, 'watching concurrent writers', 30_000);
+        assert.deepEqual(cursors(seen), upTo(total));
+        for (const writer of stores.keys()) {
+          const own = seen.filter((item) => item.event.writer === writer).map((item) => item.event.n);
+          assert.deepEqual(own, upTo(39, 0));
+        }
+      }
+      assert.deepEqual(cursors(await within(late, 'a late watcher')), upTo(total, total / 2 + 1));
+    },
+    60_000,
+  );
+}
