@@ -1,0 +1,245 @@
+import { AgentNotFoundError } from '../errors.ts';
+import type { AgentFiles, NewAgent, OpenAgent } from './agent-files.ts';
+import { apply } from './apply.ts';
+import { type Entry, encodeEntry } from './entry.ts';
+import { eventBytes } from './load.ts';
+import type { Planned } from './plan-commit.ts';
+import type { AgentState } from './state.ts';
+
+/** What is written at once is kept to about this size: the ones behind it wait for it. */
+const MAX_BATCH_BYTES = 8 << 20;
+
+interface Write {
+  kind: 'write';
+  plan(state: AgentState): Planned<unknown>;
+  create: (() => Planned<unknown> & { agent: NewAgent }) | undefined;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+interface Work {
+  kind: 'work';
+  run(): Promise<void>;
+}
+
+/**
+ * One agent: everything that is done with it, in the order in which it was asked for. Writes that wait
+ * together are written together, with one wait for the disk; what reads sees nothing that isn't stored.
+ */
+export class AgentCell {
+  readonly agentId: string;
+  readonly #files: AgentFiles;
+  readonly #onIdle: (cell: AgentCell) => void;
+  readonly #tasks: (Write | Work)[] = [];
+  #open: OpenAgent | undefined;
+  #draining = false;
+  #garbageLeft = 0;
+  #retired = false;
+
+  constructor(agentId: string, files: AgentFiles, onIdle: (cell: AgentCell) => void) {
+    this.agentId = agentId;
+    this.#files = files;
+    this.#onIdle = onIdle;
+  }
+
+  get idle(): boolean {
+    return !this.#draining;
+  }
+
+  /** The agent, if it is in memory. */
+  get inMemory(): OpenAgent | undefined {
+    return this.#open;
+  }
+
+  /** What the last rewriting of the log couldn't free. */
+  get garbageLeft(): number {
+    return this.#garbageLeft;
+  }
+
+  /** Only within `work`: the log was rewritten. */
+  async settleGarbage(): Promise<void> {
+    this.#garbageLeft = (await this.#load())?.state.garbage ?? 0;
+  }
+
+  /** A change of state. `create` is asked instead where there is no such agent. */
+  write<T>(
+    plan: (state: AgentState) => Planned<T>,
+    create?: () => Planned<T> & { agent: NewAgent },
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#add({ kind: 'write', plan, create, resolve: (result) => resolve(result as T), reject });
+    });
+  }
+
+  /** Anything else, alone. */
+  alone<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const work = async () => resolve(await run());
+      this.#add({ kind: 'work', run: () => work().catch(reject) });
+    });
+  }
+
+  /** The same with the agent, or with undefined where there is none. */
+  work<T>(run: (agent: OpenAgent | undefined) => Promise<T> | T): Promise<T> {
+    return this.alone(async () => run(await this.#load()));
+  }
+
+  /** The same for an agent that must exist. */
+  use<T>(run: (agent: OpenAgent) => Promise<T> | T): Promise<T> {
+    return this.work((agent) => {
+      if (!agent) throw new AgentNotFoundError(this.agentId);
+      return run(agent);
+    });
+  }
+
+  /** Only within `work`: creates the agent. */
+  async create(agent: NewAgent): Promise<void> {
+    this.#open = await this.#files.create(agent);
+  }
+
+  /** Only within `work`: writes these entries, which are planned on the agent's state. */
+  async append(agent: OpenAgent, entries: readonly Entry[]): Promise<void> {
+    try {
+      for (const entry of entries) apply(agent.state, entry, Date.now());
+      await this.#write(agent, entries.map(encodeEntry), entries);
+    } catch (error) {
+      await this.unload().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** When idle: another cell may stand for the agent from now on, and two must never. */
+  retire(): Promise<void> {
+    this.#retired = true;
+    return this.unload();
+  }
+
+  /** Only within `work`: forgets what is in memory. */
+  async unload(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.log.close();
+  }
+
+  #add(task: Write | Work): void {
+    if (this.#retired) throw new RangeError(`the cell of agent "${this.agentId}" is in use no more`);
+    this.#tasks.push(task);
+    if (this.#draining) return;
+    this.#draining = true;
+    void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    // Callers that write in a loop get to their next call first.
+    await Promise.resolve();
+    for (;;) {
+      const task = this.#tasks[0];
+      if (!task) break;
+      if (task.kind === 'work') {
+        this.#tasks.shift();
+        await task.run();
+      } else {
+        await this.#writeWaiting();
+      }
+    }
+    this.#draining = false;
+    this.#onIdle(this);
+  }
+
+  async #load(): Promise<OpenAgent | undefined> {
+    this.#open ??= await this.#files.open(this.agentId);
+    return this.#open;
+  }
+
+  /** The writes at the head of the queue, as many as go into one line. */
+  async #writeWaiting(): Promise<void> {
+    let agent: OpenAgent | undefined;
+    try {
+      agent = await this.#load();
+    } catch (error) {
+      this.#nextWrite()?.reject(error);
+      return;
+    }
+    if (agent) await this.#writeBatch(agent, Number.POSITIVE_INFINITY);
+    else await this.#createFirst();
+  }
+
+  async #createFirst(): Promise<void> {
+    const write = this.#nextWrite();
+    if (!write) return;
+    try {
+      if (!write.create) throw new AgentNotFoundError(this.agentId);
+      const { agent, result } = write.create();
+      await this.create(agent);
+      write.resolve(result);
+    } catch (error) {
+      write.reject(error);
+    }
+  }
+
+  async #writeBatch(agent: OpenAgent, limit: number): Promise<void> {
+    const planned: { write: Write; result: unknown }[] = [];
+    const entries: Entry[] = [];
+    const texts: string[] = [];
+    try {
+      for (let bytes = 0; bytes < MAX_BATCH_BYTES && planned.length < limit; ) {
+        const write = this.#nextWrite();
+        if (!write) break;
+        const plan = tryPlan(write, agent.state);
+        if (!plan) continue;
+        planned.push({ write, result: plan.result });
+        if (!plan.entry) continue;
+        apply(agent.state, plan.entry, Date.now());
+        const text = encodeEntry(plan.entry);
+        entries.push(plan.entry);
+        texts.push(text);
+        bytes += text.length;
+      }
+      if (texts.length > 0) await this.#write(agent, texts, entries);
+    } catch (error) {
+      // The state is ahead of the file now: what is stored is read again.
+      await this.unload().catch(() => undefined);
+      await this.#rejectBatch(planned, error);
+      return;
+    }
+    for (const { write, result } of planned) write.resolve(result);
+  }
+
+  /** A disk may be too full for all of them and have room for some: each gets a try of its own. */
+  async #rejectBatch(planned: { write: Write }[], error: unknown): Promise<void> {
+    if (planned.length === 1) {
+      planned[0]?.write.reject(error);
+      return;
+    }
+    for (const { write } of planned) {
+      const agent = await this.#load().catch(() => undefined);
+      if (!agent) {
+        write.reject(error);
+        continue;
+      }
+      this.#tasks.unshift(write);
+      await this.#writeBatch(agent, 1);
+    }
+  }
+
+  async #write(agent: OpenAgent, texts: readonly string[], entries: readonly Entry[]): Promise<void> {
+    const added = entries.reduce((sum, entry) => sum + (entry.events?.length ?? 0), 0);
+    const place = await agent.log.append(texts);
+    if (added > 0) agent.events.add(agent.state.cursor, place);
+    agent.bytes += place.length - entries.reduce((sum, entry) => sum + eventBytes(entry), 0);
+  }
+
+  #nextWrite(): Write | undefined {
+    return this.#tasks[0]?.kind === 'write' ? (this.#tasks.shift() as Write) : undefined;
+  }
+}
+
+/** Undefined if the plan was refused, which the one who asked is told. */
+function tryPlan(write: Write, state: AgentState): Planned<unknown> | undefined {
+  try {
+    return write.plan(state);
+  } catch (error) {
+    write.reject(error);
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import type { DocumentKind, LeaseToken } from '../model/agent.ts';
+import type { OpenAgent } from './agent-files.ts';
+import type { CheckedDocument } from './arguments.ts';
+import { removeDocument, writeDocument } from './document-files.ts';
+import type { Engine } from './engine.ts';
+import type { DocumentChange } from './entry.ts';
+import { documentKey } from './state.ts';
+
+/** First the new content, then the entry that makes it count, then the old content goes. */
+export function saveDocument(engine: Engine, agentId: string, document: CheckedDocument): Promise<void> {
+  const { kind, name, lease } = document;
+  return engine.cell(agentId).use(async (agent) => {
+    engine.leases.check(agentId, lease);
+    const { state, directory } = agent;
+    const before = state.documents.get(documentKey(kind, name));
+    const n = state.n + 1;
+    const at = Math.max(Date.now(), state.lastAt);
+    try {
+      await writeDocument(directory, n, document);
+      await append(engine, agentId, agent, at, { kind, name, createdAt: before?.createdAt ?? at });
+    } catch (error) {
+      await removeDocument(directory, n);
+      throw error;
+    }
+    if (before) await removeDocument(directory, before.n);
+  });
+}
+
+export function deleteDocument(
+  engine: Engine,
+  agentId: string,
+  { kind, name, lease }: { kind: DocumentKind; name: string; lease: LeaseToken | undefined },
+): Promise<void> {
+  return engine.cell(agentId).use(async (agent) => {
+    engine.leases.check(agentId, lease);
+    const { state, directory } = agent;
+    const before = state.documents.get(documentKey(kind, name));
+    const at = Math.max(Date.now(), state.lastAt);
+    await append(engine, agentId, agent, at, {
+      kind,
+      name,
+      createdAt: before?.createdAt ?? at,
+      removed: true,
+    });
+    if (before) await removeDocument(directory, before.n);
+  });
+}
+
+function append(
+  engine: Engine,
+  agentId: string,
+  agent: OpenAgent,
+  at: number,
+  document: DocumentChange,
+): Promise<void> {
+  const { n, version } = agent.state;
+  return engine.cell(agentId).append(agent, [{ n: n + 1, at, version: version + 1, document }]);
+}

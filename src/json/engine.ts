@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { AgentExistsError } from '../errors.ts';
+import { AgentFiles } from './agent-files.ts';
+import type { AgentCell } from './cell.ts';
+import { AgentCells } from './cells.ts';
+import { Leases } from './leases.ts';
+import { LogReader } from './load.ts';
+import type { StoreLock } from './lock.ts';
+import type { Durability } from './log-file.ts';
+import { Mutex } from './mutex.ts';
+import { openFolder } from './opening.ts';
+import type { Paths } from './paths.ts';
+import { planFork } from './plan-fork.ts';
+import { Reclaimer } from './reclaim.ts';
+
+/**
+ * An open folder. Agents are worked with side by side, each in its cell; what concerns which log depends
+ * on which (forking, deleting, giving space back) goes one after the other.
+ */
+export class Engine {
+  readonly files: AgentFiles;
+  readonly leases: Leases;
+  readonly #cells: AgentCells;
+  readonly #reclaimer: Reclaimer;
+  readonly #lock: StoreLock;
+  readonly #structure = new Mutex();
+  readonly #compacting = new Map<string, Promise<void>>();
+  #sweeping: Promise<void> | undefined;
+
+  private constructor(paths: Paths, lock: StoreLock, durability: Durability) {
+    const reader = new LogReader(paths, (agentId) => this.#cells.peek(agentId));
+    this.files = new AgentFiles(paths, reader, durability);
+    this.leases = new Leases(lock.generation);
+    this.#lock = lock;
+    this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
+    this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
+  }
+
+  static async open(paths: Paths, durability: Durability): Promise<Engine> {
+    const lock = await openFolder(paths);
+    const engine = new Engine(paths, lock, durability);
+    if (lock.afterCrash) engine.#sweep();
+    return engine;
+  }
+
+  cell(agentId: string): AgentCell {
+    return this.#cells.get(agentId);
+  }
+
+  exists(agentId: string): Promise<boolean> {
+    return this.cell(agentId).alone(async () => (await this.files.findKey(agentId)) !== undefined);
+  }
+
+  /** The same cost whatever the history: one entry in the parent's log, and a log that refers to it. */
+  fork(agentId: string, at: string | number | undefined, childId: string): Promise<void> {
+    return this.#structure.run(async () => {
+      const parent = this.cell(agentId);
+      const fork = await parent.use(async (agent) => {
+        if (await this.files.findKey(childId)) throw new AgentExistsError(childId);
+        const planned = planFork(agent.state, at, { agentId: childId, key: newKey() }, Date.now());
+        if (planned.pin) {
+          await parent.append(agent, [planned.pin]);
+          await agent.log.sync();
+        }
+        return planned;
+      });
+      const child = this.cell(childId);
+      await child.work(async (existing) => {
+        if (existing) throw new AgentExistsError(childId);
+        await child.create(fork);
+      });
+    });
+  }
+
+  remove(agentId: string): Promise<void> {
+    return this.#structure.run(async () => {
+      const cell = this.cell(agentId);
+      const base = await cell.work(async (agent) => {
+        if (!agent) return undefined;
+        const freed = await this.#reclaimer.remove(cell, agent);
+        this.leases.drop(agentId);
+        return freed;
+      });
+      // The agent is gone. What fails now costs space, and whoever needs a damaged log will be told of it.
+      await this.#reclaimer.releaseParent(base).catch(() => undefined);
+    });
+  }
+
+  /** When nothing is under way any more. */
+  async close(): Promise<void> {
+    try {
+      await Promise.all([this.#sweeping, ...this.#compacting.values()]);
+      await this.#cells.close();
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  /** Beside everything else, but before anything is forked or deleted. */
+  #sweep(): void {
+    this.#sweeping = this.#structure.run(() => this.#reclaimer.sweep()).catch(() => undefined);
+  }
+
+  /** Beside everything else; a failure changes nothing but the file's size. */
+  #compactLater(idle: AgentCell): void {
+    const { agentId } = idle;
+    if (this.#compacting.has(agentId) || !this.#reclaimer.isWorthwhile(idle)) return;
+    const compact = async () => {
+      const cell = this.cell(agentId);
+      const freed = await cell.work((agent) =>
+        agent && this.#reclaimer.isWorthwhile(cell) ? this.#reclaimer.compact(cell, agent) : undefined,
+      );
+      await this.#reclaimer.releaseParent(freed);
+    };
+    const done = this.#structure
+      .run(compact)
+      .catch(() => undefined)
+      .then(() => {
+        this.#compacting.delete(agentId);
+      });
+    this.#compacting.set(agentId, done);
+  }
+}
+
+/** Keys are never given out twice. */
+export function newKey(): string {
+  return randomBytes(12).toString('hex');
+}

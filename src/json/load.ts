@@ -1,0 +1,196 @@
+import type { FileHandle } from 'node:fs/promises';
+import { CorruptDataError, KodeError, SchemaVersionError } from '../errors.ts';
+import { apply } from './apply.ts';
+import { Conversation } from './conversation.ts';
+import { decodeHeader, decodeLine, NewerFormatError } from './decode.ts';
+import type { Entry, ForkPoint, LogHeader } from './entry.ts';
+import { EventIndex } from './event-index.ts';
+import { openIfThere } from './files.ts';
+import { inherit } from './inherit.ts';
+import { damaged, type Line, type ScanResult, scanLines } from './lines.ts';
+import type { Paths } from './paths.ts';
+import { type AgentState, emptyState } from './state.ts';
+
+export interface LoadedLog extends ScanResult {
+  state: AgentState;
+  events: EventIndex;
+  /** About what the state takes in memory. */
+  bytes: number;
+}
+
+export interface RawLog {
+  header: LogHeader;
+  entries: Entry[];
+}
+
+/**
+ * How much of parents' histories is remembered: forks of one agent are often read one after the other.
+ * Nothing that is written later changes them.
+ */
+const MAX_REMEMBERED = 16;
+const MAX_REMEMBERED_BYTES = 32 << 20;
+
+/** Most headers are shorter. */
+const HEADER_BYTES = 4_096;
+
+/** Reads logs: whole ones for agents that are in use, and the beginnings of others that forks begin in. */
+export class LogReader {
+  readonly #paths: Paths;
+  readonly #living: (agentId: string) => AgentState | undefined;
+  readonly #remembered = new Map<string, LoadedLog>();
+
+  /** `living` gives the state of an agent that is in memory. */
+  constructor(paths: Paths, living: (agentId: string) => AgentState | undefined) {
+    this.#paths = paths;
+    this.#living = living;
+  }
+
+  /** Undefined if there is no such file. */
+  async load(path: string, until = Number.POSITIVE_INFINITY): Promise<LoadedLog | undefined> {
+    const handle = await openIfThere(path, 'r');
+    if (!handle) return undefined;
+    try {
+      const header = await readHeader(handle, path);
+      const state = emptyState(header, await this.history(header));
+      const events = new EventIndex();
+      const now = Date.now();
+      let bytes = 0;
+      const result = await scanEntries(handle, path, header, (entries, line) => {
+        const cursor = state.cursor;
+        bytes += line.length;
+        for (const entry of entries) {
+          if (entry.n > until) return false;
+          apply(state, entry, now);
+          bytes -= eventBytes(entry);
+        }
+        if (state.cursor > cursor) events.add(state.cursor, line);
+        return true;
+      });
+      return { ...result, state, events, bytes };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The history that a log begins with. */
+  async history({ base, createdAt }: LogHeader): Promise<Conversation> {
+    if (!base) return new Conversation();
+    if (base.unused) return Conversation.dropped(base.position);
+    const parent = await this.#parentState(base);
+    return understand(this.#paths.ancestorLog(base.key), 0, () => inherit(parent, base, createdAt));
+  }
+
+  /** The entries of a log as they are; undefined if there is no such file. */
+  async raw(path: string): Promise<RawLog | undefined> {
+    const handle = await openIfThere(path, 'r');
+    if (!handle) return undefined;
+    try {
+      const header = await readHeader(handle, path);
+      const all: Entry[] = [];
+      await scanEntries(handle, path, header, (entries) => {
+        all.push(...entries);
+        return true;
+      });
+      return { header, entries: all };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The header of an agent's log, or of what is left of one; undefined if there is neither. */
+  async header(agentId: string, key: string): Promise<LogHeader | undefined> {
+    for (const path of this.#places(agentId, key)) {
+      const header = await this.headerOf(path);
+      if (header) return header;
+    }
+    return undefined;
+  }
+
+  /** Undefined if there is no such file. */
+  async headerOf(path: string): Promise<LogHeader | undefined> {
+    const handle = await openIfThere(path, 'r');
+    if (!handle) return undefined;
+    try {
+      return await readHeader(handle, path);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #parentState(base: ForkPoint): Promise<AgentState> {
+    const living = this.#living(base.agentId);
+    if (living?.header.key === base.key && living.historyN === base.n) return living;
+    const name = `${base.key} ${base.n}`;
+    const known = this.#remembered.get(name);
+    if (known) return known.state;
+    for (const path of this.#places(base.agentId, base.key)) {
+      const log = await this.load(path, base.n);
+      if (!log) continue;
+      this.#remember(name, log);
+      return log.state;
+    }
+    throw new CorruptDataError(
+      `The history that a fork of agent "${base.agentId}" begins with is missing: there is no "${this.#paths.ancestorLog(base.key)}". Restore the store's folder from a backup.`,
+    );
+  }
+
+  #remember(name: string, log: LoadedLog): void {
+    this.#remembered.set(name, log);
+    let bytes = 0;
+    for (const { bytes: size } of this.#remembered.values()) bytes += size;
+    for (const [oldest, { bytes: size }] of this.#remembered) {
+      if (this.#remembered.size <= MAX_REMEMBERED && bytes <= MAX_REMEMBERED_BYTES) break;
+      this.#remembered.delete(oldest);
+      bytes -= size;
+    }
+  }
+
+  /** An agent that is being deleted is found in one place or the other at every moment. */
+  #places(agentId: string, key: string): string[] {
+    return [this.#paths.agentLog(agentId, key), this.#paths.ancestorLog(key)];
+  }
+}
+
+/** Events stay on disk. */
+export function eventBytes(entry: Entry): number {
+  return entry.events?.reduce((sum, event) => sum + event.length, 0) ?? 0;
+}
+
+async function readHeader(handle: FileHandle, path: string): Promise<LogHeader> {
+  let text: string | undefined;
+  const onLine = (line: Line) => {
+    text = line.text;
+    return false;
+  };
+  await scanLines(handle, path, onLine, HEADER_BYTES);
+  // A log gets its name when it is on disk: a header is never torn.
+  if (text === undefined) throw damaged(path, 0);
+  return understand(path, 0, () => decodeHeader(text ?? ''));
+}
+
+async function scanEntries(
+  handle: FileHandle,
+  path: string,
+  { agentId }: LogHeader,
+  onEntries: (entries: Entry[], line: Line) => boolean,
+): Promise<ScanResult> {
+  return scanLines(handle, path, (line) => {
+    if (line.offset === 0) return true;
+    return understand(path, line.offset, () => onEntries(decodeLine(agentId, line.text), line));
+  });
+}
+
+/** What the hash vouches for and yet can't be understood is damage too. */
+function understand<T>(path: string, offset: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof NewerFormatError) {
+      throw new SchemaVersionError(
+        `The file "${path}" has ${error.message}, which is newer than this version of the package knows. Install a newer version.`,
+      );
+    }
+    if (error instanceof KodeError && error.code === 'CORRUPT_DATA') throw error;
+    throw damaged(path, offset, error);
+  }
+}

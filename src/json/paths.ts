@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+/** Longer names are hashed, so that paths stay within what Windows takes. */
+const MAX_NAME = 100;
+/** Names that Windows keeps for devices, in whatever case. */
+const DEVICES = /^(?:con|prn|aux|nul|com\d|lpt\d)$/;
+const LOG = /^log-([0-9a-f]{24})\.jsonl$/;
+
+/** Where things lie below the store's folder. */
+export class Paths {
+  readonly root: string;
+  /** Says that this is a store, and of which format. */
+  readonly marker: string;
+  /** A folder per agent. */
+  readonly agents: string;
+  /** What forks still need of the logs of deleted agents. */
+  readonly ancestors: string;
+  /** Files in the making; emptied when the store opens. */
+  readonly temporary: string;
+  /** Deleted folders on their way out; emptied when the store opens. */
+  readonly trash: string;
+
+  constructor(root: string) {
+    this.root = root;
+    this.marker = join(root, 'store.json');
+    this.agents = join(root, 'agents');
+    this.ancestors = join(root, 'ancestors');
+    this.temporary = join(root, 'temporary');
+    this.trash = join(root, 'trash');
+  }
+
+  agent(agentId: string): string {
+    return join(this.agents, encodeName(agentId));
+  }
+
+  agentLog(agentId: string, key: string): string {
+    return join(this.agent(agentId), logName(key));
+  }
+
+  ancestorLog(key: string): string {
+    return join(this.ancestors, logName(key));
+  }
+}
+
+/** A log's name holds its key: that tells an agent from an earlier one that had the same id. */
+export function logName(key: string): string {
+  return `log-${key}.jsonl`;
+}
+
+export function keyOfLog(fileName: string): string | undefined {
+  return LOG.exec(fileName)?.[1];
+}
+
+/**
+ * A folder's name for an id. Ids that differ only in case, in Unicode normalisation or in a trailing dot
+ * get names that differ on every file system.
+ */
+export function encodeName(id: string): string {
+  let name = '';
+  for (const byte of Buffer.from(id)) name += isVerbatim(byte) ? String.fromCharCode(byte) : escaped(byte);
+  if (DEVICES.test(name)) name = escaped(name.charCodeAt(0)) + name.slice(1);
+  return name.length > MAX_NAME ? `+${createHash('sha256').update(id).digest('hex')}` : name;
+}
+
+/** The id that a folder's name stands for; undefined if the name is hashed, or none of ours. */
+export function decodeName(name: string): string | undefined {
+  const bytes = name.replaceAll(/%([0-9a-f]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  const id = Buffer.from(bytes, 'latin1').toString();
+  return encodeName(id) === name ? id : undefined;
+}
+
+export function isHashedName(name: string): boolean {
+  return /^\+[0-9a-f]{64}$/.test(name);
+}
+
+function isVerbatim(byte: number): boolean {
+  // a to z, 0 to 9, '-' and '_'
+  return (byte >= 97 && byte <= 122) || (byte >= 48 && byte <= 57) || byte === 45 || byte === 95;
+}
+
+function escaped(byte: number): string {
+  return `%${byte.toString(16).padStart(2, '0')}`;
+}

@@ -1,0 +1,251 @@
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CorruptDataError, SchemaVersionError } from '../../src/errors.ts';
+import { frame } from '../../src/json/lines.ts';
+import { asks, collect, conversation, progress, user } from '../../src/testing/samples.ts';
+import { linesOf, type Workspace, workspaces } from './helpers.ts';
+
+const workspace = workspaces();
+
+/** Agent `a` after three commits; the last one has something of everything. */
+async function written(space: Workspace): Promise<{ log: string; before: unknown; after: unknown }> {
+  const store = space.open();
+  await store.commit('a', { info: {}, messages: conversation(3), expectedVersion: 0 });
+  await store.commit('a', { messages: [asks('call')], events: [progress('one')], operationId: 'one' });
+  const before = await everything(space);
+  const again = await space.reopen();
+  await again.commit('a', {
+    messages: [user('zwölf\u0000\ud800')],
+    toolCalls: [{ toolCallId: 'call', state: 'completed', output: [1] }],
+    events: [progress('two'), progress('three')],
+    todos: { todos: ['x'] },
+    usage: [{ model: 'm', inputTokens: 1 }],
+    info: { status: 'running', metadata: { z: 1 } },
+    compaction: { seq: 1, messages: [user('so far')] },
+    snapshot: { id: 's' },
+    operationId: 'two',
+  });
+  const after = await everything(space);
+  return { log: await space.logOf('a'), before, after };
+}
+
+async function everything(space: Workspace): Promise<unknown> {
+  const store = await space.reopen();
+  return JSON.stringify([
+    await store.loadAgent('a'),
+    await store.loadCompactions('a'),
+    await store.listSnapshots('a'),
+    await collect(store.readEvents('a')),
+  ]);
+}
+
+describe('a log whose last line was cut off', () => {
+  it('at whatever byte: the commit is not there, all before it is, and writing goes on', async () => {
+    const space = await workspace();
+    await written(space);
+    const before = await everything(space);
+    await (await space.reopen()).commit('a', { messages: [user('on')], events: [progress('e')] });
+    expect(await everything(space)).not.toBe(before);
+    const log = await space.logOf('a');
+    const { bytes, starts } = await linesOf(log);
+    const [last = 0, end = 0] = starts.slice(-2);
+    for (let length = last; length < end; length += 1) {
+      await (await space.reopen()).close();
+      await writeFile(log, bytes.subarray(0, length));
+      expect(await everything(space), `cut at ${length - last} of ${end - last}`).toBe(before);
+      expect((await readFile(log)).length, 'the piece is gone').toBe(last);
+    }
+    await (await space.reopen()).commit('a', { messages: [user('on')], events: [progress('on')] });
+    const again = await space.reopen();
+    expect(await again.loadMessages('a')).toHaveLength(6);
+    expect((await collect(again.readEvents('a'))).map(({ cursor }) => cursor)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('whatever it said: the commit is not there, and may be made again', async () => {
+    const space = await workspace();
+    const { log, before, after } = await written(space);
+    const { bytes, starts } = await linesOf(log);
+    const [last = 0, end = 0] = starts.slice(-2);
+    expect(await everything(space)).toBe(after);
+    for (let length = last; length < end; length += 41) {
+      await (await space.reopen()).close();
+      await writeFile(log, bytes.subarray(0, length));
+      expect(await everything(space), `cut at ${length - last} of ${end - last}`).toBe(before);
+    }
+    const store = await space.reopen();
+    const result = await store.commit('a', { messages: [user('on')], operationId: 'two' });
+    expect(result).toEqual({ version: 3, messageCount: 5, cursor: 1 });
+  });
+
+  it('with anything in place of its end', async () => {
+    const space = await workspace();
+    const { log, before } = await written(space);
+    const { bytes, starts } = await linesOf(log);
+    const [last = 0, end = 0] = starts.slice(-2);
+    for (const tail of [Buffer.alloc(100), Buffer.from('garbage'), Buffer.alloc(end - last, 0xff)]) {
+      await (await space.reopen()).close();
+      await writeFile(log, Buffer.concat([bytes.subarray(0, last), tail]));
+      expect(await everything(space)).toBe(before);
+    }
+    // All of its length is there, and something in it isn't what was written.
+    for (const at of [last, last + 20, Math.floor((last + end) / 2), end - 2]) {
+      await (await space.reopen()).close();
+      await writeFile(log, flipped(bytes, at));
+      expect(await everything(space)).toBe(before);
+    }
+  });
+
+  it('of several writes at once: all of them are there, or none', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    await Promise.all(conversation(20).map((message) => store.appendMessages('a', [message])));
+    await store.close();
+    const log = await space.logOf('a');
+    await truncate(log, (await readFile(log)).length - 1);
+    const length = (await (await space.reopen()).loadMessages('a')).length;
+    const { bytes } = await linesOf(log);
+    const lines = bytes.toString().trimEnd().split('\n').slice(1);
+    const entries = lines.flatMap((line) => JSON.parse(line.slice(17)) as unknown[]);
+    expect(length).toBe(entries.length - 1);
+    expect(length).toBeLessThan(20);
+  });
+});
+
+describe('a damaged file', () => {
+  it('a byte before the last line: every call says so, and none answers', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    const { bytes, starts } = await linesOf(log);
+    const last = starts.at(-2) ?? 0;
+    for (let at = 0; at < last; at += 19) {
+      await (await space.reopen()).close();
+      await writeFile(log, flipped(bytes, at));
+      const store = await space.reopen();
+      for (const call of [
+        store.loadMessages('a'),
+        store.loadInfo('a'),
+        store.loadAgent('a'),
+        store.appendMessages('a', [user('x')]),
+        store.appendEvent('a', progress('x')),
+        collect(store.readEvents('a')),
+        store.fork('a'),
+        store.delete('a'),
+      ]) {
+        await expect(call, `byte ${at}`).rejects.toThrow(CorruptDataError);
+      }
+      expect(await store.list()).toEqual(['a']);
+      expect(await store.exists('a')).toBe(true);
+    }
+    expect((await readFile(log)).length).toBe(bytes.length);
+  });
+
+  it('a line that is missing in the middle', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    const { bytes, starts } = await linesOf(log);
+    await (await space.reopen()).close();
+    await writeFile(log, Buffer.concat([bytes.subarray(0, starts[1]), bytes.subarray(starts[2])]));
+    await expect((await space.reopen()).loadMessages('a')).rejects.toThrow(/damaged at byte/);
+  });
+
+  it('leaves other agents alone', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    await (await space.reopen()).saveInfo('b', {});
+    await (await space.reopen()).close();
+    await writeFile(log, 'nonsense');
+    const store = await space.reopen();
+    await expect(store.loadAgent('a')).rejects.toThrow(log);
+    await store.appendMessages('b', [user('x')]);
+    expect(await store.loadMessages('b')).toHaveLength(1);
+  });
+
+  it('a line that is whole but makes no sense', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    const { bytes } = await linesOf(log);
+    for (const line of [
+      '[]',
+      '{}',
+      '[{"n":4}]',
+      '[{"n":4,"at":1,"version":3,"messages":"x"}]',
+      'null',
+      '[1',
+    ]) {
+      await (await space.reopen()).close();
+      await writeFile(log, Buffer.concat([bytes, frame(line)]));
+      await expect((await space.reopen()).loadMessages('a'), line).rejects.toThrow(CorruptDataError);
+    }
+  });
+
+  it('an empty folder in place of an agent', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    await (await space.reopen()).close();
+    await rm(log);
+    await expect((await space.reopen()).loadMessages('a')).rejects.toThrow(CorruptDataError);
+  });
+
+  it('a history that a fork begins with and that is gone', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: conversation(3), expectedVersion: 0 });
+    await store.fork('a', { agentId: 'b' });
+    await store.delete('a');
+    const folder = join(space.root, 'ancestors');
+    const again = await space.reopen();
+    for (const name of await readdir(folder)) await rm(join(folder, name));
+    await expect(again.loadMessages('b')).rejects.toThrow(CorruptDataError);
+  });
+
+  it('a document or a piece of streamed text', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    await store.saveDocument('a', { kind: 'media-cache', name: 'x', content: 'picture' });
+    await store.saveDelta('a', { text: 'Once' });
+    const folder = join(await space.logOf('a'), '..');
+    const [document = ''] = await readdir(join(folder, 'documents'));
+    for (const path of [join(folder, 'documents', document), join(folder, 'delta.json')]) {
+      await writeFile(path, flipped(await readFile(path), 30));
+    }
+    await expect(store.loadDocument('a', 'media-cache', 'x')).rejects.toThrow(CorruptDataError);
+    await expect(store.listDocuments('a', 'media-cache')).rejects.toThrow(CorruptDataError);
+    await expect(store.loadDelta('a')).rejects.toThrow(CorruptDataError);
+    await rm(join(folder, 'documents', document));
+    await expect(store.loadDocument('a', 'media-cache', 'x')).rejects.toThrow(CorruptDataError);
+    expect(await store.loadMessages('a')).toEqual([]);
+  });
+
+  it('a piece of streamed text that was cut off is none', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    await store.saveDelta('a', { text: 'Once' });
+    const path = join(await space.logOf('a'), '..', 'delta.json');
+    const bytes = await readFile(path);
+    for (const length of [0, 5, bytes.length - 1]) {
+      await writeFile(path, bytes.subarray(0, length));
+      expect(await store.loadDelta('a')).toBeUndefined();
+    }
+  });
+});
+
+describe('a log of a newer format', () => {
+  it('is refused as such', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    await (await space.reopen()).close();
+    await writeFile(log, frame('{"format":2,"agentId":"a","key":"k","createdAt":1}'));
+    await expect((await space.reopen()).loadMessages('a')).rejects.toThrow(SchemaVersionError);
+  });
+});
+
+/** A copy with one byte changed, and never into a line's end or out of it. */
+function flipped(bytes: Buffer, at: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy[at] = copy[at] === 48 ? 49 : 48;
+  return copy;
+}
