@@ -34,6 +34,10 @@ export interface Segment {
   hi: number;
   callLo: number;
   callHi: number;
+  /** Compactions of the branch count up to this version of its starter. */
+  versionHi: number;
+  /** The same for the parent. */
+  forkVersion: number | null;
   pinned: number;
   epoch: number;
   adopted: boolean;
@@ -49,20 +53,20 @@ export interface AgentState {
   readonly known: RecentCalls;
 }
 
-const CHAIN_COLUMNS = 'branch, agent, parent, fork_seq, fork_call_seq, pinned, epoch, adopted';
+const CHAIN_COLUMNS = 'branch, agent, parent, fork_seq, fork_call_seq, fork_version, pinned, epoch, adopted';
 
 const LOAD_STATE = statement(
   'load_state',
   `WITH RECURSIVE chain AS (
-     SELECT 0 AS depth, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.pinned, b.epoch, b.adopted
+     SELECT 0 AS depth, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.fork_version, b.pinned, b.epoch, b.adopted
      FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch
      WHERE h.tree = $1 AND h.agent = $2
      UNION ALL
-     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.pinned, p.epoch, p.adopted
+     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
      FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
    SELECT h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
      h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
-     h.breakpoint, c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.pinned, c.epoch, c.adopted
+     h.breakpoint, c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
    FROM {heads} h CROSS JOIN chain c WHERE h.tree = $1 AND h.agent = $2 ORDER BY c.depth`,
 );
 
@@ -72,7 +76,7 @@ const LOAD_CHAIN = statement(
      SELECT 0 AS depth, ${CHAIN_COLUMNS.replace('agent', 'agent AS starter')}
      FROM {branches} WHERE tree = $1 AND branch = $2
      UNION ALL
-     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.pinned, p.epoch, p.adopted
+     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
      FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
    SELECT * FROM chain ORDER BY depth`,
 );
@@ -122,6 +126,7 @@ function decodeState(keys: AgentKeys, rows: Row[]): AgentState | undefined {
 function decodeChain(rows: Row[], messageCount: number, callCount: number): Chain {
   let hi = messageCount;
   let callHi = callCount;
+  let versionHi = Number.MAX_SAFE_INTEGER;
   return rows.map((row) => {
     const segment: Segment = {
       branch: number(row.branch),
@@ -131,12 +136,15 @@ function decodeChain(rows: Row[], messageCount: number, callCount: number): Chai
       hi,
       callLo: number(row.fork_call_seq),
       callHi,
+      versionHi,
+      forkVersion: numberOrNull(row.fork_version),
       pinned: number(row.pinned),
       epoch: number(row.epoch),
       adopted: number(row.adopted) === 1,
     };
     hi = segment.lo;
     callHi = segment.callLo;
+    versionHi = segment.forkVersion ?? Number.MAX_SAFE_INTEGER;
     return segment;
   });
 }
@@ -146,6 +154,11 @@ export function segmentAt(chain: Chain, position: number): Segment {
   const segment = chain.find((candidate) => candidate.lo < position) ?? chain.at(-1);
   if (!segment) throw new RangeError('a conversation has at least one branch');
   return segment;
+}
+
+/** The version to remember in a branch that starts in a segment of this conversation. */
+export function forkVersion({ head, chain }: Pick<AgentState, 'head' | 'chain'>, at: Segment): number {
+  return at === chain[0] ? head.version : at.versionHi;
 }
 
 const MAX_RECENT = 128;

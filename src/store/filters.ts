@@ -7,8 +7,9 @@ export type Instant = Date | number | string;
 export type SortOrder = 'asc' | 'desc';
 
 /**
- * Dot paths into the metadata (`'customer.tier'`; a dot within a key is written `\.`), each with the
- * scalar that must be there.
+ * Dot paths into the metadata (`'customer.tier'`; a dot within a key is written `\.`, a backslash `\\`),
+ * each with the scalar that must be there. Paths and strings of more than 1,000 characters aren't indexed,
+ * and are refused.
  */
 export type MetadataFilter = Record<string, string | number | boolean | null>;
 

@@ -141,6 +141,26 @@ export function compactionsSpec(spec: Spec): void {
         sameJson(await again.loadContext(fork), [user('of the fork'), ...conversation(4).slice(2)]);
       });
 
+      spec.test(
+        "the parent's later one isn't the fork's, even without a message in between",
+        async (context) => {
+          await createAgent(context.store, 'a', conversation(2));
+          const fork = await context.store.fork('a');
+          await compact(context.store, 1, [user('of the parent')]);
+          const again = await context.reopen();
+          sameJson(await again.loadContext(fork), conversation(2));
+          sameJson(await again.loadContext('a'), [user('of the parent'), ...conversation(2).slice(1)]);
+        },
+      );
+
+      spec.test('one of an empty conversation is inherited like any other', async ({ store, reopen }) => {
+        await createAgent(store, 'a');
+        await compact(store, 0, [user('said before')]);
+        const fork = await store.fork('a');
+        await store.appendMessages(fork, conversation(1));
+        sameJson(await (await reopen()).loadContext(fork), [user('said before'), ...conversation(1)]);
+      });
+
       spec.test('one that is inherited outlives the parent', async ({ store, reopen }) => {
         await createAgent(store, 'a', conversation(4));
         await compact(store, 3);

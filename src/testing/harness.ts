@@ -65,17 +65,48 @@ export function createSpec(runner: Runner, backend: Backend): Spec {
     () =>
       withContext(backend, (context) => body(context as C));
   const { extended, sharedAccess } = backend.capabilities;
+  const tests = new Registration(runner);
   return {
     capabilities: backend.capabilities,
-    describe: (name, body) => runner.describe(name, body),
-    test: (name, body, timeoutMs) => runner.it(name, run(body), timeoutMs),
+    describe: (name, body) => tests.group(name, body),
+    test: (name, body, timeoutMs) => tests.add(() => runner.it(name, run(body), timeoutMs)),
     extended: (name, body, timeoutMs) => {
-      if (extended) runner.it(name, run(body), timeoutMs);
+      if (extended) tests.add(() => runner.it(name, run(body), timeoutMs));
     },
     shared: (name, body, timeoutMs) => {
-      if (extended && sharedAccess) runner.it(name, run(body), timeoutMs);
+      if (extended && sharedAccess) tests.add(() => runner.it(name, run(body), timeoutMs));
     },
   };
+}
+
+/** Leaves out groups that are empty on a backend: test runners take those for a mistake. */
+class Registration {
+  readonly #runner: Runner;
+  #group: (() => void)[] | undefined;
+
+  constructor(runner: Runner) {
+    this.#runner = runner;
+  }
+
+  add(register: () => void): void {
+    if (this.#group) this.#group.push(register);
+    else register();
+  }
+
+  group(name: string, body: () => void): void {
+    const outer = this.#group;
+    const own: (() => void)[] = [];
+    this.#group = own;
+    body();
+    this.#group = outer;
+    if (own.length > 0) {
+      this.add(() =>
+        this.#runner.describe(name, () => {
+          for (const register of own) register();
+        }),
+      );
+    }
+  }
 }
 
 async function withContext(backend: Backend, body: (context: SpecContext) => Promise<void>): Promise<void> {
@@ -104,8 +135,11 @@ async function withContext(backend: Backend, body: (context: SpecContext) => Pro
       },
     };
     await body(context);
-  } finally {
-    await closeAll();
-    await database.destroy();
+  } catch (error) {
+    // What went wrong first is what matters, even if the database can't be closed after it.
+    await Promise.allSettled([closeAll().then(() => database.destroy())]);
+    throw error;
   }
+  await closeAll();
+  await database.destroy();
 }

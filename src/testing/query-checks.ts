@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { minute, refused } from './samples.ts';
 
 /** A query as a caller without a type checker sees it: any object may come in as a filter. */
-export type LooseQuery = (filter: Record<string, unknown>) => Promise<unknown[]>;
+type LooseQuery = (filter: Record<string, unknown>) => Promise<unknown[]>;
 
 const BAD_INSTANTS = [
   new Date(Number.NaN),

@@ -245,6 +245,17 @@ function ofForks(spec: Spec): void {
     },
   );
 
+  spec.extended('leaves a fork its own copy, also after it rewrote what it inherited', async (context) => {
+    await create(context.store, 'a', 0, { messages: [asks('x'), user('then')] });
+    await context.store.fork('a', { agentId: 'b' });
+    await context.store.saveMessages('b', [asks('x'), user('another way')]);
+    await context.store.saveToolCallRecords('a', [{ toolCallId: 'x', state: 'executing' }]);
+    const store = await context.reopen();
+    assert.deepEqual(await found(store, { state: 'sealed' }), ['b:0']);
+    assert.deepEqual(await found(store, { agentId: 'b', state: 'sealed' }), ['b:0']);
+    assert.deepEqual(await found(store, { state: 'executing' }), ['a:0']);
+  });
+
   spec.extended('gives what a deleted agent called under its oldest living heir', async (context) => {
     await create(context.store, 'a', 0, {
       messages: [asks('x'), answers('x'), asks('y'), answers('y')],

@@ -85,28 +85,31 @@ export class Committer {
     this.#states.delete(agentId);
   }
 
+  /** Without a lease or an operation id, events need no knowledge of the agent and go out together. */
   async #commitEvents(agentId: string, change: EncodedCommit): Promise<CommitResult> {
-    const { operation } = change;
-    if (!operation) {
+    if (!change.operation && !change.lease) {
       const outcome = await this.#events.append(agentId, change.events, change.at?.[0]);
       this.noteInstant(agentId, outcome.at);
       return toResult(outcome);
     }
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       const state = this.#states.get(agentId) ?? (await this.#load(agentId));
       if (!state) throw new AgentNotFoundError(agentId);
+      let result: CommitResult | undefined;
       try {
         const outcome = await this.#context.driver.batch(planEvents(state, change, Date.now()));
         if (outcome.applied) {
           this.noteInstant(agentId, outcome.at);
           return toResult(outcome);
         }
-        this.#states.delete(agentId);
-        if (!outcome.head) this.#context.directory.forget(agentId);
+        result = await this.#explain(agentId, change, outcome);
       } catch (error) {
         if (!(error instanceof UniqueViolation)) throw error;
-        return this.#firstResult(agentId, operation);
+        result = await this.#repeated(agentId, change);
       }
+      if (result) return result;
+      this.#states.delete(agentId);
+      await this.#pause(agentId, tries);
     }
   }
 
@@ -225,11 +228,9 @@ export class Committer {
       outcome = await this.#write(state, change, plan);
     } catch (error) {
       this.#states.delete(agentId);
-      if (error instanceof UniqueViolation && change.operation)
-        return this.#firstResult(agentId, change.operation);
-      // Another process wrote these rows on the same ground: the guard would have refused a moment later.
-      if (error instanceof UniqueViolation) return undefined;
-      throw error;
+      if (!(error instanceof UniqueViolation)) throw error;
+      // The operation was done before, or a row was written that this plan didn't know of: plan again.
+      return this.#repeated(agentId, change);
     }
     if (!outcome.applied) {
       this.#states.delete(agentId);
@@ -317,15 +318,6 @@ export class Committer {
       );
     }
     return known.result;
-  }
-
-  async #firstResult(
-    agentId: string,
-    operation: NonNullable<EncodedCommit['operation']>,
-  ): Promise<CommitResult> {
-    const first = await this.#repeated(agentId, { operation });
-    if (!first) throw new AgentNotFoundError(agentId);
-    return first;
   }
 }
 

@@ -43,6 +43,8 @@ export function newState(keys: AgentKeys, branch: number): AgentState {
         hi: 0,
         callLo: 0,
         callHi: 0,
+        versionHi: Number.MAX_SAFE_INTEGER,
+        forkVersion: null,
         pinned: 0,
         epoch: 0,
         adopted: false,
@@ -71,7 +73,7 @@ export async function createAgent(
   const cursor = change.events.length;
   const ops: Op[] = [
     { kind: 'insert', table: 'directory', rows: [[agentId, keys.tree, keys.agent]] },
-    { kind: 'insert', table: 'branches', rows: [[keys.tree, branch, agent, null, 0, 0, pinned, 0, 0]] },
+    { kind: 'insert', table: 'branches', rows: [[keys.tree, branch, agent, null, 0, 0, null, pinned, 0, 0]] },
     {
       kind: 'insert',
       table: 'heads',

@@ -69,9 +69,6 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   if (change.usage.length > 0) ops.push(usageOp(state, change, at));
   if (change.compaction) ops.push(compactionOp(state, change.compaction, messageCount, at));
   if (change.documents) ops.push(...documentOps(state, change.documents, at));
-  const snapshot = change.snapshot && planSnapshot(state, change.snapshot, messageCount, at, options);
-  if (snapshot) ops.push(snapshot.op);
-
   const next: HeadState = {
     ...head,
     ...headInfo(head, change.info),
@@ -83,6 +80,8 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
     pendingApprovals: head.pendingApprovals + book.pendingDelta,
     usageCount: head.usageCount + change.usage.length,
   };
+  const snapshot = change.snapshot && planSnapshot(state, next, change.snapshot, at, options);
+  if (snapshot) ops.push(snapshot.op);
   if (change.operation) ops.push(...operationOps(state, change, next, at));
   const batch: Batch = {
     guard: {
@@ -121,7 +120,7 @@ export function planEvents(state: AgentState, change: EncodedCommit, now: number
       ...keys,
       revision: head.revision,
       expectedVersion: null,
-      lease: null,
+      lease: change.lease ?? null,
       needsLease: false,
       events: change.events.length,
       at,
@@ -277,14 +276,13 @@ function compactionOp(
 
 /** A reference to a position where it can be one, with the rows before it pinned; else a copy. */
 function planSnapshot(
-  state: AgentState,
+  { keys, chain }: AgentState,
+  next: HeadState,
   snapshot: NonNullable<EncodedCommit['snapshot']>,
-  messageCount: number,
   at: number,
   options: PlanOptions,
 ): { op: Op; pin?: Pin } {
-  const { keys, head, chain } = state;
-  const position = snapshot.messages ? options.snapshotPosition : messageCount;
+  const position = snapshot.messages ? options.snapshotPosition : next.messageCount;
   const segment = position === undefined ? undefined : segmentAt(chain, position);
   const row: SqlValue[] = [
     keys.tree,
@@ -293,14 +291,15 @@ function planSnapshot(
     segment?.branch ?? null,
     position ?? null,
     snapshot.createdAt ?? at,
-    snapshot.lastSfpIndex ?? head.lastSfpIndex,
+    snapshot.lastSfpIndex ?? next.lastSfpIndex,
     snapshot.lastBookmark?.seq ?? null,
     snapshot.lastBookmark?.timestamp ?? null,
     snapshot.metadata,
     position === undefined ? joinPayloads(snapshot.messages ?? []) : null,
   ];
   const op: Op = { kind: 'upsert', table: 'snapshots', rows: [row] };
-  if (!segment || position === undefined || position <= segment.pinned) return { op };
+  if (!segment || position === undefined || position === 0) return { op };
+  // Always, whatever `pinned` was when the chain was read: a deletion may have lowered it since.
   return { op, pin: { tree: keys.tree, branch: segment.branch, epoch: segment.epoch, position } };
 }
 

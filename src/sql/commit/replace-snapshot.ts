@@ -3,8 +3,13 @@ import type { Batch, BatchOutcome } from '../batch.ts';
 import { numberOrNull } from '../codec.ts';
 import { type Driver, runBatch, type Script } from '../driver.ts';
 import { lockBranches, settle } from '../nouns/branches.ts';
-import { findSnapshot } from '../nouns/snapshots.ts';
+import { statement } from '../statement.ts';
 import { RewriteRefused } from './rewrite.ts';
+
+const BRANCH = statement(
+  'branch_of_snapshot',
+  'SELECT branch FROM {snapshots} WHERE tree = $1 AND agent = $2 AND snapshot_id = $3',
+);
 
 /** The branch of the snapshot that is about to be replaced, unless the agent itself goes on there. */
 export async function replacedBranch(
@@ -12,7 +17,7 @@ export async function replacedBranch(
   state: AgentState,
   snapshotId: string,
 ): Promise<number | undefined> {
-  const row = await driver.snapshot(() => findSnapshot(state.keys, snapshotId));
+  const [row] = await driver.read(BRANCH, [state.keys.tree, state.keys.agent, snapshotId]);
   const branch = numberOrNull(row?.branch);
   return branch === null || branch === state.head.branch ? undefined : branch;
 }

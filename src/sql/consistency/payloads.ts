@@ -41,7 +41,7 @@ const OF_BRANCH = [
     'approval',
     'audit',
   ]),
-  source('compaction at', 'compactions', 'branch', 'position', -1, ['messages', 'metadata']),
+  source('compaction of version', 'compactions', 'branch', 'version', -1, ['messages', 'metadata']),
 ];
 const OF_AGENT = [
   source('agent key', 'agents', 'agent', 'agent', -1, ['lineage', 'metadata']),

@@ -53,11 +53,21 @@ export function* lookUpInChain(state: AgentState, lookups: CallLookups): Script<
 
 /** All calls of the conversation, in their order. */
 export function* readCalls(state: AgentState): Script<CallState[]> {
+  return [...(yield* readPlacedCalls(state)).keys()];
+}
+
+/** The same, each with the branch that its row is on. */
+export function* readPlacedCalls(state: AgentState): Script<Map<CallState, number>> {
   const found = new Map<number, CallState>();
+  const branches = new Map<number, number>();
   for (const segment of state.chain) {
-    collect(found, segment, state, yield* run(SEGMENT, [state.keys.tree, segment.branch, segment.callHi]));
+    const rows = yield* run(SEGMENT, [state.keys.tree, segment.branch, segment.callHi]);
+    collect(found, segment, state, rows);
+    for (const { call_seq: seq } of rows)
+      if (!branches.has(number(seq))) branches.set(number(seq), segment.branch);
   }
-  return [...found.values()].sort((a, b) => a.callSeq - b.callSeq);
+  const calls = [...found.values()].sort((a, b) => a.callSeq - b.callSeq);
+  return new Map(calls.map((call) => [call, branches.get(call.callSeq) ?? state.head.branch]));
 }
 
 function collect(found: Map<number, CallState>, segment: Segment, state: AgentState, rows: Row[]): void {

@@ -1,6 +1,7 @@
 import { AlreadyDecidedError, ValidationError } from '../../errors.ts';
 import type { CallState } from '../../model/call-book.ts';
 import { checkText, ordinal } from '../../model/call-update.ts';
+import { decidedCall } from '../../model/decided-call.ts';
 import { validateName } from '../../model/ids.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
 import type { ApprovalDecision } from '../../store/store.ts';
@@ -35,33 +36,20 @@ export function* decide(
   agentId: string,
   keys: AgentKeys,
   toolCallId: string,
-  { decision, by, note, callSeq }: ApprovalDecision,
+  decision: ApprovalDecision,
 ): Script<ToolCallRecord | undefined> {
   if (!(yield* lockHead(keys))) return undefined;
   const state = yield* readState(keys);
   if (!state) return undefined;
   const found = yield* lookUpInChain(state, { ids: new Set([toolCallId]), seqs: new Set() });
   const calls = found
-    .filter((call) => callSeq === undefined || call.callSeq === callSeq)
+    .filter((call) => decision.callSeq === undefined || call.callSeq === decision.callSeq)
     .sort((a, b) => b.callSeq - a.callSeq);
   const call = calls.find((candidate) => candidate.state === 'approval_required');
   if (!call) throw whyNot(agentId, toolCallId, calls);
 
   const at = Math.max(Date.now(), state.head.lastAt);
-  const next = decision === 'allow' ? 'approved' : 'denied';
-  const decided: CallState = {
-    ...call,
-    state: next,
-    approval: {
-      required: true,
-      decision,
-      ...(by === undefined ? {} : { decidedBy: by }),
-      decidedAt: at,
-      ...(note === undefined ? {} : { note }),
-    },
-    updatedAt: at,
-    audit: [...call.audit, { state: next, at, ...(note === undefined ? {} : { note }) }],
-  };
+  const decided = decidedCall(call, decision, at);
   const place = { tree: keys.tree, branch: state.head.branch, owner: keys.agent };
   yield* insertRow('tool_calls', callRow(decided, place), 'upsert');
   yield* run(DECIDED, [keys.tree, keys.agent, at]);

@@ -45,14 +45,19 @@ const READ_PROGRESS = statement(
    WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
 );
 
-const SAVE_DELTA = statement(
-  'save_delta',
-  `INSERT INTO {deltas} AS d (tree, agent, message_count, sequence, payload)
-   SELECT tree, agent, message_count, 1, $3 FROM {heads} WHERE tree = $1 AND agent = $2
+/** The lock keeps the agent from being deleted in between; it doesn't hold up commits. */
+const SAVE_DELTA = statement('save_delta', {
+  sqlite: saveDeltaText(''),
+  postgres: saveDeltaText('FOR KEY SHARE'),
+});
+
+function saveDeltaText(locking: string): string {
+  return `INSERT INTO {deltas} AS d (tree, agent, message_count, sequence, payload)
+   SELECT tree, agent, message_count, 1, $3 FROM {heads} WHERE tree = $1 AND agent = $2 ${locking}
    ON CONFLICT (tree, agent) DO UPDATE SET message_count = excluded.message_count, sequence = d.sequence + 1,
      payload = excluded.payload
-   RETURNING sequence`,
-);
+   RETURNING sequence`;
+}
 
 const READ_DELTA = statement(
   'read_delta',
@@ -180,7 +185,7 @@ export async function* watchEvents(
   // The keys of this agent: one that is created anew under its id is another one.
   const keys = await liveKeys(context, agentId);
   const bell = new Bell(signal);
-  const unsubscribe = context.driver.subscribe(() => bell.ring());
+  const unsubscribe = context.driver.subscribe(bell.ring);
   try {
     while (!signal.aborted) {
       if (performance.now() - announcedAt > WATCH_MS / 2) {
@@ -204,6 +209,7 @@ export async function* watchEvents(
     }
   } finally {
     unsubscribe();
+    bell.dispose();
   }
 }
 
@@ -215,21 +221,28 @@ function liveKeys(context: SqlContext, agentId: string): Promise<AgentKeys> {
 
 /** Wakes one waiter; a ring between two waits isn't lost. */
 class Bell {
+  readonly #signal: AbortSignal;
   #rung = false;
   #wake: (() => void) | undefined;
 
+  /** The signal rings, too. It may live much longer than the bell, so `dispose` lets go of it. */
   constructor(signal: AbortSignal) {
-    signal.addEventListener('abort', () => this.ring(), { once: true });
+    this.#signal = signal;
+    signal.addEventListener('abort', this.ring);
+  }
+
+  dispose(): void {
+    this.#signal.removeEventListener('abort', this.ring);
   }
 
   reset(): void {
     this.#rung = false;
   }
 
-  ring(): void {
+  readonly ring = (): void => {
     this.#rung = true;
     this.#wake?.();
-  }
+  };
 
   async wait(ms: number): Promise<void> {
     if (this.#rung) return;

@@ -1,9 +1,17 @@
 import { ValidationError } from '../../errors.ts';
-import { CallBook, type CallState } from '../../model/call-book.ts';
+import { CallBook } from '../../model/call-book.ts';
 import { encodeMessages } from '../../model/encode-message.ts';
-import { isTerminal } from '../../model/tool-call.ts';
-import { type AgentState, type Chain, readChain, readState, segmentAt } from '../agent-state.ts';
-import { callRow, decodeCallState, kindBits, number, parseJson } from '../codec.ts';
+import { forkedCall } from '../../model/forked-call.ts';
+import {
+  type AgentState,
+  type Chain,
+  forkVersion,
+  readChain,
+  readState,
+  type Segment,
+  segmentAt,
+} from '../agent-state.ts';
+import { callRow, kindBits, number, parseJson } from '../codec.ts';
 import { headRow, newState } from '../commit/create.ts';
 import { metadataOps } from '../commit/info-ops.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -11,6 +19,7 @@ import { type Row, run, runBatch, type Script } from '../driver.ts';
 import { ROLE_CODES, STATUS_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
 import { lockBranches } from './branches.ts';
+import { type ForkPoint, ownCalls } from './fork-calls.ts';
 import { insertRow } from './insert.ts';
 import { callsBefore } from './rewrite.ts';
 import { findSnapshot, snapshotMessages } from './snapshots.ts';
@@ -22,14 +31,6 @@ export interface ForkTarget {
   branch: number;
 }
 
-interface ForkPoint {
-  chain: Chain;
-  position: number;
-  callCount: number;
-  /** The whole conversation: to-dos and calls without a message come along. */
-  whole: boolean;
-}
-
 const READ_AGENT = statement('read_agent_row', 'SELECT * FROM {agents} WHERE tree = $1 AND agent = $2');
 const READ_TODOS = statement('read_todo_row', 'SELECT * FROM {todos} WHERE tree = $1 AND agent = $2');
 const TOUCH = statement(
@@ -39,20 +40,6 @@ const TOUCH = statement(
 const PIN = statement(
   'pin',
   'UPDATE {branches} SET pinned = $3 WHERE tree = $1 AND branch = $2 AND pinned < $3',
-);
-const UNANSWERED = statement(
-  'unanswered_calls',
-  `SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq < $3
-     AND message_seq IS NOT NULL AND (result_seq IS NULL OR result_seq > message_seq + 1)`,
-);
-const CALLS_BETWEEN = statement(
-  'calls_between',
-  'SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq >= $3 AND call_seq < $4',
-);
-const OPEN_UNLINKED = statement(
-  'open_unlinked_calls',
-  `SELECT * FROM {tool_calls}
-   WHERE tree = $1 AND branch = $2 AND state IN (0, 1, 2, 3) AND call_seq < $3 AND message_seq IS NULL`,
 );
 const CLAIM_MESSAGES = statement(
   'claim_messages',
@@ -144,25 +131,22 @@ function* forkAtPoint(
   const { tree } = state.keys;
   const now = Math.max(Date.now(), state.head.lastAt);
   const attached = segmentAt(point.chain, point.position);
-  const empty = point.position === 0 && point.callCount === 0;
-  if (!empty) yield* run(PIN, [tree, attached.branch, point.position]);
+  yield* run(PIN, [tree, attached.branch, point.position]);
   yield* insertRow('branches', {
     tree,
     branch: target.branch,
     agent: target.agent,
-    parent: empty ? null : attached.branch,
+    parent: attached.branch,
     fork_seq: point.position,
     fork_call_seq: point.callCount,
+    fork_version: forkVersion(state, sourceSegment(state, attached)),
     pinned: 0,
     epoch: 0,
     adopted: 0,
   });
-  const calls = yield* unsettledCalls(state, point);
+  const calls = yield* ownCalls(state, point, now);
   for (const call of calls) {
-    yield* insertRow(
-      'tool_calls',
-      callRow(detach(call, now), { tree, branch: target.branch, owner: target.agent }),
-    );
+    yield* insertRow('tool_calls', callRow(call, { tree, branch: target.branch, owner: target.agent }));
   }
   for (const segment of point.chain) {
     if (!segment.adopted) continue;
@@ -179,47 +163,9 @@ function* forkAtPoint(
   if (point.whole) yield* copyTodos(state, target);
 }
 
-/** Calls before the fork's position whose result doesn't lie before it: each fork has its own copy of them. */
-function* unsettledCalls(state: AgentState, point: ForkPoint): Script<CallState[]> {
-  const { tree } = state.keys;
-  const found = new Map<number, CallState | null>();
-  const collect = (rows: Row[], hi: number) => {
-    for (const row of rows) {
-      const call = decodeCallState(row, state.head.branch);
-      if (found.has(call.callSeq)) continue;
-      const asked = call.messageSeq === null || call.messageSeq < point.position;
-      const answered = call.resultSeq !== null && call.resultSeq < Math.min(hi, point.position);
-      const unlinkedEnd = call.messageSeq === null && isTerminal(call.state);
-      found.set(call.callSeq, asked && !answered && !unlinkedEnd ? call : null);
-    }
-  };
-  // Calls of the last message can't be answered before it ends; others are in the index of the unanswered.
-  const lastFrom =
-    point.position > 0 ? yield* callsBefore({ ...state, chain: point.chain }, point.position - 1) : 0;
-  for (const segment of point.chain) {
-    const { branch, hi, callHi } = segment;
-    collect(yield* run(CALLS_BETWEEN, [tree, branch, lastFrom, callHi]), hi);
-    collect(yield* run(UNANSWERED, [tree, branch, callHi]), hi);
-    if (state.head.unlinkedCalls > 0) collect(yield* run(OPEN_UNLINKED, [tree, branch, callHi]), hi);
-  }
-  return [...found.values()].filter((call) => call !== null);
-}
-
-/** The fork's own copy: still open if it awaits a decision, else sealed. */
-function detach(call: CallState, now: number): CallState {
-  const copy: CallState = { ...call, resultSeq: null };
-  if (call.state === 'approval_required') return copy;
-  return {
-    ...copy,
-    state: 'sealed',
-    isError: true,
-    output: null,
-    error: 'The conversation was forked before this call had a result.',
-    updatedAt: now,
-    completedAt: null,
-    durationMs: null,
-    audit: [...call.audit, { state: 'sealed', at: now, note: 'fork' }],
-  };
+/** Where the source itself has this branch, if it still does: a snapshot may be of one that it left. */
+function sourceSegment(state: AgentState, attached: Segment): Segment {
+  return state.chain.find((segment) => segment.branch === attached.branch) ?? attached;
 }
 
 function* insertAgent(
@@ -273,6 +219,7 @@ function* forkCopy(sourceId: string, state: AgentState, snapshot: Row, target: F
     parent: null,
     fork_seq: 0,
     fork_call_seq: 0,
+    fork_version: null,
     pinned: 0,
     epoch: 0,
     adopted: 0,
@@ -294,7 +241,7 @@ function* forkCopy(sourceId: string, state: AgentState, snapshot: Row, target: F
   for (const call of book.opened) {
     yield* insertRow(
       'tool_calls',
-      callRow(detach(call, now), { tree, branch: target.branch, owner: target.agent }),
+      callRow(forkedCall(call, now), { tree, branch: target.branch, owner: target.agent }),
     );
   }
   yield* insertAgent(sourceId, state, target, now, {

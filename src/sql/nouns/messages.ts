@@ -38,14 +38,15 @@ export async function readPayloads(driver: Driver, state: AgentState, count: num
 const COMPACTIONS = statement(
   'read_compactions',
   `SELECT position, upto, created_at, messages, metadata FROM {compactions}
-   WHERE tree = $1 AND branch = $2 AND position <= $3 ORDER BY version`,
+   WHERE tree = $1 AND branch = $2 AND position <= $3 AND version <= $4
+   ORDER BY version`,
 );
 
 /** Compactions that were made within this conversation, oldest first. */
 export function* readCompactions(agentId: string, state: AgentState): Script<CompactionRecord[]> {
   const records: CompactionRecord[] = [];
   for (const segment of [...state.chain].reverse()) {
-    const rows = yield* run(COMPACTIONS, [state.keys.tree, segment.branch, segment.hi]);
+    const rows = yield* run(COMPACTIONS, [state.keys.tree, segment.branch, segment.hi, segment.versionHi]);
     for (const row of rows) {
       const where = `compaction at ${row.position} of agent "${agentId}"`;
       records.push({

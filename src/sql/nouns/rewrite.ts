@@ -1,12 +1,12 @@
 import type { CallState } from '../../model/call-book.ts';
 import { isTerminal } from '../../model/tool-call.ts';
-import { type AgentState, readState, type Segment, segmentAt } from '../agent-state.ts';
+import { type AgentState, forkVersion, readState, type Segment, segmentAt } from '../agent-state.ts';
 import { callRow, number } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
 import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 import { lockBranches, lockHead, settle } from './branches.ts';
-import { readCalls } from './calls.ts';
+import { readPlacedCalls } from './calls.ts';
 import { insertRow } from './insert.ts';
 
 const DELETE_MESSAGES = statement(
@@ -31,7 +31,8 @@ const CUT_COMPACTIONS = statement(
 );
 const COMPACTIONS_BEYOND = statement(
   'compactions_beyond',
-  `SELECT * FROM {compactions} WHERE tree = $1 AND branch = $2 AND position > $3 AND position <= $4 AND upto <= $3`,
+  `SELECT * FROM {compactions} WHERE tree = $1 AND branch = $2 AND position > $3 AND position <= $4 AND upto <= $3
+     AND version <= $5`,
 );
 const PULL_COMPACTIONS = statement(
   'pull_compactions',
@@ -79,13 +80,14 @@ export function* cutConversation(
   const own = state.chain[0];
   if (!own) return false;
 
-  const calls = yield* readCalls(state);
+  const placed = yield* readPlacedCalls(state);
+  const calls = [...placed.keys()];
   const callCount = calls.find((call) => (call.messageSeq ?? -1) >= keep)?.callSeq ?? state.head.callCount;
   const kept = calls.filter((call) => call.callSeq < callCount);
   const place = keep >= own.lo && keep >= own.pinned ? own : undefined;
   const branch = place
     ? yield* cutInPlace(state, own, keep, callCount)
-    : yield* cutOntoNewBranch(state, keep, callCount, kept, newBranch);
+    : yield* cutOntoNewBranch(state, keep, callCount, kept, placed, newBranch);
   yield* run(MOVE_HEAD, [
     keys.tree,
     keys.agent,
@@ -109,36 +111,49 @@ function* cutInPlace({ keys }: AgentState, own: Segment, keep: number, callCount
   return own.branch;
 }
 
-/** What the agent still changes of its earlier calls goes with it: open ones, and those whose result is cut off. */
+/**
+ * What the agent still changes of its earlier calls goes with it (open ones, and those whose result is cut
+ * off), and so do its own copies on branches that the new one doesn't pass through.
+ */
 function* cutOntoNewBranch(
   state: AgentState,
   keep: number,
   callCount: number,
   kept: CallState[],
+  placed: ReadonlyMap<CallState, number>,
   branch: number,
 ): Script<number> {
   const { keys } = state;
-  const parent = keep === 0 ? undefined : segmentAt(state.chain, keep);
+  const parent = segmentAt(state.chain, keep);
+  const chain = state.chain.slice(state.chain.indexOf(parent));
   yield* insertRow('branches', {
     tree: keys.tree,
     branch,
     agent: keys.agent,
-    parent: parent?.branch ?? null,
+    parent: parent.branch,
     fork_seq: keep,
     fork_call_seq: callCount,
+    fork_version: forkVersion(state, parent),
     pinned: 0,
     epoch: 0,
     adopted: 0,
   });
   for (const call of kept) {
     const cutOff = call.resultSeq !== null && call.resultSeq >= keep;
-    if (isTerminal(call.state) && !cutOff) continue;
+    const passed = chain.some((segment) => segment.branch === placed.get(call));
+    if (isTerminal(call.state) && !cutOff && passed) continue;
     if (cutOff) call.resultSeq = null;
     yield* insertRow('tool_calls', callRow(call, { tree: keys.tree, branch, owner: keys.agent }));
   }
   // Compactions that were made later, of messages that stay, go on counting.
   for (const segment of state.chain) {
-    const rows = yield* run(COMPACTIONS_BEYOND, [keys.tree, segment.branch, keep, segment.hi]);
+    const rows = yield* run(COMPACTIONS_BEYOND, [
+      keys.tree,
+      segment.branch,
+      keep,
+      segment.hi,
+      segment.versionHi,
+    ]);
     for (const row of rows) yield* insertRow('compactions', { ...row, branch, position: keep });
   }
   return branch;

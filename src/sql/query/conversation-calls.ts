@@ -8,7 +8,7 @@ import { type Row, run, type Script } from '../driver.ts';
 import type { IndexName } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
 import { chainOf, EVERYTHING, readOfAgent, type Window } from './chain.ts';
-import { type KeySelect, lookUp, orderBy, selectFirst, selectPage } from './ordered-keys.ts';
+import { type Arm, type KeySelect, lookUp, orderBy, selectFirst, selectPage } from './ordered-keys.ts';
 import { ask, Params, type Query } from './params.ts';
 import { sortRows } from './rows.ts';
 import { callConditions } from './tool-call-keys.ts';
@@ -31,13 +31,12 @@ export async function readConversationCalls(
   return rows && sortRows(rows, ['call_seq'], query.order);
 }
 
-function callsOf(
-  branch: string,
-  tree: string,
-  query: ToolCallQuery,
-  window: Window,
-  params: Params,
-): KeySelect {
+function selectKeys(arm: Arm, { order }: ToolCallQuery): KeySelect {
+  return { table: 'tool_calls', columns: ['call_seq'], arms: [arm], overlapping: false, order };
+}
+
+/** The calls of a branch that match. */
+function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Window, params: Params): Arm {
   const where = [
     `tree = ${tree}`,
     `branch = ${branch}`,
@@ -54,34 +53,22 @@ function callsOf(
     index = 'branch_calls_with_approval';
     where.push('approval_required = 1');
   }
-  return {
-    table: 'tool_calls',
-    columns: ['call_seq'],
-    arms: [{ index, where }],
-    overlapping: false,
-    order: query.order,
-  };
+  return { index, where };
 }
 
 function planCalls(dialect: Dialect, keys: AgentKeys, query: ToolCallQuery, window: Window): Query {
   const params = new Params();
   const tree = params.bind(keys.tree);
   const chain = chainOf('calls', tree, params.bind(keys.agent));
-  const select = callsOf('c.branch', tree, query, window, params);
-  const [arm] = select.arms;
-  const where = [
-    ...(arm?.where ?? []),
+  const { index, where } = callsOf('c.branch', tree, query, window, params);
+  const own = 'own.tree = r.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
+  const nearest = [
+    ...where,
     'call_seq < c.hi',
     `NOT EXISTS (
-       SELECT 1 FROM chain AS n ${lookUp(
-         dialect,
-         'tool_calls',
-         'own',
-         `own.tree = ${tree} AND own.branch = n.branch AND own.call_seq = r.call_seq`,
-       )} WHERE n.depth < c.depth)`,
+       SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', own)} WHERE n.depth < c.depth)`,
   ];
-  const count = query.limit + query.offset;
-  const ofBranch = selectFirst({ ...select, arms: [{ index: 'branch_calls', where }] }, count);
+  const ofBranch = selectFirst(selectKeys({ index, where: nearest }, query), query.limit + query.offset);
   const page = `LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}`;
   return params.query(
     'query_conversation_calls',
@@ -116,9 +103,9 @@ function* walkCalls(
   for (const { branch, callLo, callHi, parent } of state.chain) {
     const share = { from: window.from, to: Math.min(window.to, callHi) };
     const params = new Params();
-    const select = callsOf(params.bind(branch), params.bind(keys.tree), query, share, params);
+    const calls = callsOf(params.bind(branch), params.bind(keys.tree), query, share, params);
     const page = { limit: wanted + replaced.size, offset: 0 };
-    const text = selectPage(dialect, select, page, params);
+    const text = selectPage(dialect, selectKeys(calls, query), page, params);
     for (const row of yield* ask(params.query('find_calls', text))) {
       const callSeq = number(row.call_seq);
       if (!replaced.has(callSeq)) found.push({ branch, callSeq });

@@ -28,12 +28,12 @@ export async function* iterateMessages(
 ): AsyncGenerator<MessageRecord> {
   const query = validateMessageFilter(filter, 'iterate');
   const { agentId } = query;
-  const rows = inPages(query.limit, (limit, last) =>
+  const pages = inPages(query.limit, (limit, last) =>
     agentId === undefined
       ? readAll(context, { ...query, limit }, last)
       : readOne(context, agentId, { ...query, limit }, last),
   );
-  for await (const row of rows) yield toRecord(row, agentId);
+  for await (const rows of pages) for (const row of rows) yield toRecord(row, agentId);
 }
 
 async function readAll({ driver }: SqlContext, query: MessageQuery, last?: Row): Promise<Row[]> {

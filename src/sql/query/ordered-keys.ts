@@ -70,7 +70,7 @@ export function plannedLimit(count: number): number {
 }
 
 /**
- * Joins the one row of a table that the rows so far name by its key, one look-up each. Left alone, the
+ * Joins the rows of a table that the rows so far name by a key, with a look-up for each. Left alone, the
  * planners see other ways, and misjudge them: they don't know that a key's columns belong together. SQLite
  * keeps the order of a CROSS JOIN, PostgreSQL doesn't look into a subquery with an OFFSET.
  */

@@ -13,13 +13,13 @@ const HEAVY = 4_000_000;
 export async function* inPages(
   limit: number,
   readPage: (limit: number, last: Row | undefined) => Promise<Row[]>,
-): AsyncGenerator<Row> {
+): AsyncGenerator<Row[]> {
   let size = FIRST_PAGE;
   let last: Row | undefined;
   for (let left = limit; left > 0; ) {
     const asked = Math.min(size, left);
     const rows = await readPage(asked, last);
-    for (const row of rows) yield row;
+    yield rows;
     if (rows.length < asked) return;
     last = rows.at(-1);
     left -= rows.length;

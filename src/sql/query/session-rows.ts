@@ -6,7 +6,7 @@ import { lookUp } from './ordered-keys.ts';
 import { Params } from './params.ts';
 
 /** How sessions are ordered: the instant and the agent's key, as its table calls them. */
-export const SORT_COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at' } as const;
+const SORT_COLUMNS = { createdAt: 'created_at', updatedAt: 'updated_at' } as const;
 
 export function sessionKey({ sortBy }: Pick<SessionQuery, 'sortBy'>): readonly [string, 'agent'] {
   return [SORT_COLUMNS[sortBy], 'agent'];

@@ -15,7 +15,7 @@ export type Source =
   | { table: 'metadata'; match: MetadataMatch }
   | { table: 'metadata_jsonb' };
 
-export const ALIASES = { agents: 'a', heads: 'h', metadata: 'x', metadata_jsonb: 'x' } as const;
+const ALIASES = { agents: 'a', heads: 'h', metadata: 'x', metadata_jsonb: 'x' } as const;
 
 /** The narrowest index that has the agents in the query's order. */
 export function orderedSource(query: SessionQuery): Source {

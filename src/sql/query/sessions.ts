@@ -30,11 +30,11 @@ export async function* iterateSessions(
   const query = validateSessionFilter(filter, 'iterate');
   const { sortBy, status, metadata } = query;
   const isSettled = sortBy === 'createdAt' && status === undefined && metadata.length === 0;
-  const rows = isSettled ? rowsByCreation(driver, query) : rowsByKeys(driver, query);
-  for await (const row of rows) yield decodeInfo(row);
+  const pages = isSettled ? pagesByCreation(driver, query) : pagesOfKeys(driver, query);
+  for await (const rows of pages) for (const row of rows) yield decodeInfo(row);
 }
 
-function rowsByCreation(driver: Driver, query: SessionQuery): AsyncGenerator<Row> {
+function pagesByCreation(driver: Driver, query: SessionQuery): AsyncGenerator<Row[]> {
   const key = sessionKey(query);
   return inPages(query.limit, (limit, last) =>
     readPage(driver, { ...query, limit }, last && positionOf(last, key)),
@@ -47,19 +47,13 @@ async function readPage(driver: Driver, query: SessionQuery, after?: Position): 
 
 const FETCHED_AT_ONCE = 128;
 
-async function* rowsByKeys(driver: Driver, query: SessionQuery): AsyncGenerator<Row> {
+async function* pagesOfKeys(driver: Driver, query: SessionQuery): AsyncGenerator<Row[]> {
   const { statement, params } = listSessionKeys(driver.dialect, query);
   const keys = (await driver.read(statement, params)).map(keysOf);
-  let left = query.limit;
-  for (let start = 0; start < keys.length && left > 0; start += FETCHED_AT_ONCE) {
+  for (let start = 0; start < keys.length; start += FETCHED_AT_ONCE) {
     const wanted = keys.slice(start, start + FETCHED_AT_ONCE);
     const found = new Map((await fetchSessions(driver, wanted)).map((row) => [number(row.agent), row]));
-    for (const { agent } of wanted) {
-      const row = found.get(agent);
-      if (!row || left === 0) continue;
-      left -= 1;
-      yield row;
-    }
+    yield wanted.map(({ agent }) => found.get(agent)).filter((row) => row !== undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
+import { lookUp } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { selectMatchingAgents } from './session-search.ts';
 
@@ -38,17 +39,20 @@ export function agentsMatching(dialect: Dialect, filter: StatsQuery): Scope {
 
 /** One agent with all that it inherited. A call counts where it is nearest. */
 export function oneAgent(dialect: Dialect, { tree, agent }: AgentKeys): Scope {
-  const join = joinOf(dialect);
+  const ofAgent = (table: 'usage' | 'snapshots') =>
+    `matched AS k ${lookUp(dialect, table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
+  const call = 'r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi';
+  const nearer = 'own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
   return scopeOf(
     dialect,
     (params) => `SELECT tree, agent FROM {heads}
       WHERE tree = ${params.bind(tree)} AND agent = ${params.bind(agent)}`,
     {
-      ...ofMatched(join),
-      calls: `${callsOnChain(join)} WHERE NOT EXISTS (
-        SELECT 1 FROM chain AS n ${join} {tool_calls} AS own
-          ON own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq
-        WHERE n.depth < c.depth)`,
+      agents: 'matched AS r WHERE true',
+      calls: `chain AS c ${lookUp(dialect, 'tool_calls', 'r', call)} WHERE NOT EXISTS (
+        SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', nearer)} WHERE n.depth < c.depth)`,
+      usage: ofAgent('usage'),
+      snapshots: ofAgent('snapshots'),
       messageCount: '(SELECT coalesce(sum(c.hi), 0) FROM chain AS c WHERE c.depth = 0)',
     },
   );
@@ -59,27 +63,21 @@ function joinOf(dialect: Dialect): string {
   return dialect.name === 'sqlite' ? 'CROSS JOIN' : 'JOIN';
 }
 
-function callsOnChain(join: string): string {
-  return `chain AS c ${join} {tool_calls} AS r
-    ON r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi`;
-}
-
-function ofMatched(join: string): Pick<ScopeParts, 'agents' | 'usage' | 'snapshots'> {
-  const ofAgent = (table: string) =>
-    `matched AS k ${join} {${table}} AS r ON r.tree = k.tree AND r.agent = k.agent WHERE true`;
-  return { agents: 'matched AS r WHERE true', usage: ofAgent('usage'), snapshots: ofAgent('snapshots') };
-}
-
 /**
  * What agents own lies on the branches of their conversations. What they began themselves is theirs: only
  * messages on other agents' branches, which outlived their owners, are looked at.
  */
 function ownedParts(dialect: Dialect): ScopeParts {
   const join = joinOf(dialect);
+  const ofAgents = (table: 'usage' | 'snapshots') =>
+    `matched AS k ${join} {${table}} AS r ON r.tree = k.tree AND r.agent = k.agent WHERE true`;
   return {
-    ...ofMatched(join),
-    calls: `${callsOnChain(join)} WHERE r.owner = c.agent`,
-    messageCount: `(SELECT coalesce(sum(c.hi - c.fork_seq), 0) FROM chain AS c WHERE c.starter = c.agent) +
+    agents: 'matched AS r WHERE true',
+    calls: `chain AS c ${join} {tool_calls} AS r
+      ON r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi WHERE r.owner = c.agent`,
+    usage: ofAgents('usage'),
+    snapshots: ofAgents('snapshots'),
+    messageCount: `(SELECT coalesce(sum(c.hi - c.fork_seq), 0) FROM chain AS c WHERE c.starter = c.agent AND c.hi > c.fork_seq) +
       (SELECT count(*) FROM chain AS c ${join} {messages} AS r
          ON r.tree = c.tree AND r.branch = c.branch AND r.seq >= c.fork_seq AND r.seq < c.hi
        WHERE c.starter <> c.agent AND r.owner = c.agent)`,

@@ -1,3 +1,4 @@
+import { isTerminal } from '../../model/tool-call.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
@@ -21,12 +22,10 @@ export function callConditions(query: ToolCallQuery, params: Params): string[] {
   return conditions;
 }
 
-/** Calls that are under way are few at any time. */
-const OPEN_STATES = new Set<string>(['pending', 'approval_required', 'approved', 'executing']);
-
 /** The index with the fewest rows for what the filter says; the rest of the filter is tested on these. */
 function bestIndex({ toolName, state, isError, hasApproval }: ToolCallQuery): IndexName {
-  if (state !== undefined && OPEN_STATES.has(state)) return 'calls_by_state';
+  // Calls that are under way are few at any time.
+  if (state !== undefined && !isTerminal(state)) return 'calls_by_state';
   if (isError) return toolName === undefined ? 'calls_failed' : 'calls_failed_by_tool';
   if (hasApproval) return toolName === undefined ? 'calls_with_approval' : 'calls_with_approval_by_tool';
   if (toolName !== undefined && (state === undefined || state === 'completed')) return 'calls_by_tool';

@@ -97,6 +97,8 @@ export const TABLES = {
       fork_seq: 'int',
       /** Number of tool calls opened before `fork_seq`. */
       fork_call_seq: 'int',
+      /** The parent's starter was at this version: what it compacted later isn't part of this line. */
+      fork_version: 'int',
       /** The highest position that a fork or a snapshot needs: rows below it are never replaced. */
       pinned: 'int',
       /** Counts rewrites in place. */
