@@ -8,7 +8,7 @@ import { onProcessExit } from './exit-hooks.ts';
 const loader = import.meta.resolve('tsx');
 
 export interface Child {
-  /** The next line that it prints; undefined when it ended instead. */
+  /** The next line that it prints; undefined when it has ended. Fails if that was with an error. */
   line(): Promise<string | undefined>;
   /** All lines that are left, once it has ended by itself. Fails if it ended with an error. */
   rest(): Promise<string[]>;
@@ -33,18 +33,24 @@ export function startChild(file: URL, { args = [], env = {}, cwd }: ChildOptions
   const closed = once(child, 'close').finally(callOff);
   const errors = text(child.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** Resolves once it has ended; fails if that was with an error, and not by a signal of ours. */
+  const ended = async () => {
+    await closed;
+    if (child.exitCode !== 0 && child.exitCode !== null) {
+      throw new Error(`${file.pathname} ended with ${child.exitCode}: ${await errors}`);
+    }
+  };
   return {
     async line() {
       const next = await lines.next();
-      return next.done ? undefined : next.value;
+      if (!next.done) return next.value;
+      await ended();
+      return undefined;
     },
     async rest() {
       const all: string[] = [];
       for (let next = await lines.next(); !next.done; next = await lines.next()) all.push(next.value);
-      await closed;
-      if (child.exitCode !== 0) {
-        throw new Error(`${file.pathname} ended with ${child.exitCode ?? child.signalCode}: ${await errors}`);
-      }
+      await ended();
       return all;
     },
     async kill() {

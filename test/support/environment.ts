@@ -3,10 +3,11 @@ export const TEST_POSTGRES_URL = 'KODE_TEST_POSTGRES_URL';
 
 /**
  * Takes away the variables that would point a store, or the PostgreSQL driver, at a database of the
- * caller's: people export them for production. Tests that are about them set their own.
+ * caller's: people export them for production. Tests that are about them set their own. How often the
+ * property tests run is no such thing.
  */
 export function removeRedirectingVariables(): void {
   for (const name of Object.keys(process.env)) {
-    if (/^(KODE_|POSTGRES_|PG[A-Z])/i.test(name)) delete process.env[name];
+    if (/^(KODE_(?!PROPERTY_RUNS$)|POSTGRES_|PG[A-Z])/i.test(name)) delete process.env[name];
   }
 }
