@@ -1,4 +1,4 @@
-import type { ContentBlock, Message, Role } from './message.ts';
+import type { Message } from './message.ts';
 import type { ToolCallRecord, ToolCallUpdate } from './tool-call.ts';
 
 export type AgentStatus = 'idle' | 'running' | 'awaiting_approval' | 'interrupted';
@@ -188,5 +188,3 @@ export interface LeaseToken {
   /** Random id of the holder, so that an agent created anew revives no old lease. */
   readonly holderId: string;
 }
-
-export type { ContentBlock, Message, Role };

@@ -174,7 +174,7 @@ function encodeInstants(at: TurnCommit['at'], messageCount: number): number[] | 
   });
 }
 
-export function encodeTodos(todos: TodoSnapshot): NonNullable<EncodedCommit['todos']> {
+function encodeTodos(todos: TodoSnapshot): NonNullable<EncodedCommit['todos']> {
   if (typeof todos !== 'object' || todos === null || !Array.isArray(todos.todos)) {
     throw new ValidationError('todos', 'must be an object with an array "todos"');
   }
@@ -293,7 +293,7 @@ function encodeCompaction(compaction: Compaction): EncodedCompaction {
   };
 }
 
-export function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
+function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   if (typeof snapshot !== 'object' || snapshot === null) {
     throw new ValidationError('snapshot', `must be an object, not ${describe(snapshot)}`);
   }

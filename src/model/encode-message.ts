@@ -3,8 +3,6 @@ import { describe, validateName } from './ids.ts';
 import { checkJson, encodeJson } from './json.ts';
 import type { Message, Role } from './message.ts';
 
-export const KNOWN_KINDS = ['text', 'tool_use', 'tool_result'] as const;
-
 /** A tool_use block as the commit planner needs it. */
 export interface OpenedCall {
   id: string;

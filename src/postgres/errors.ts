@@ -28,7 +28,7 @@ export function isLostStatement(error: unknown): boolean {
   return code === '26000' || code === '42P05';
 }
 
-export function asDriverError(error: unknown): DriverError | undefined {
+function asDriverError(error: unknown): DriverError | undefined {
   return error instanceof Error ? (error as Error & DriverError) : undefined;
 }
 

@@ -86,7 +86,7 @@ function checkUrl(url: unknown): string {
   return url;
 }
 
-export function isPool(connection: PostgresConnection | Pool): connection is Pool {
+function isPool(connection: PostgresConnection | Pool): connection is Pool {
   return (
     typeof (connection as Partial<Pool>).connect === 'function' &&
     typeof (connection as Partial<Pool>).query === 'function'

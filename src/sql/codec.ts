@@ -1,13 +1,13 @@
-import type { AgentInfo, AgentStatus, Channel } from '../model/agent.ts';
+import type { AgentInfo, AgentStatus } from '../model/agent.ts';
 import type { CallState } from '../model/call-book.ts';
 import type { StoredApproval, StoredAudit } from '../model/call-update.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
-import type { Message, Role } from '../model/message.ts';
+import type { Message } from '../model/message.ts';
 import { parseJson } from '../model/stored-json.ts';
 import type { ToolCallRecord, ToolCallState } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
 import type { Row, SqlValue } from './driver.ts';
-import { CHANNEL_CODES, KIND_BITS, ROLE_CODES, STATE_CODES, STATUS_CODES } from './schema/tables.ts';
+import { KIND_BITS, STATE_CODES, STATUS_CODES } from './schema/tables.ts';
 
 export { parseJson, toRecord };
 
@@ -15,10 +15,8 @@ function names<T extends string>(codes: Record<T, number>): T[] {
   return (Object.keys(codes) as T[]).sort((a, b) => codes[a] - codes[b]);
 }
 
-export const ROLES: readonly Role[] = names(ROLE_CODES);
 export const STATES: readonly ToolCallState[] = names(STATE_CODES);
-export const STATUSES: readonly AgentStatus[] = names(STATUS_CODES);
-export const CHANNELS: readonly Channel[] = names(CHANNEL_CODES);
+const STATUSES: readonly AgentStatus[] = names(STATUS_CODES);
 
 export function number(value: SqlValue | undefined): number {
   return Number(value);

@@ -14,7 +14,7 @@ interface Migration {
 /** In order. A released migration never changes: its checksum is recorded in every database. */
 const MIGRATIONS: readonly Migration[] = [{ id: 1, name: 'initial', statements: initialSchema }];
 
-export const SCHEMA_VERSION = MIGRATIONS.length;
+const SCHEMA_VERSION = MIGRATIONS.length;
 
 export const APPLIED = statement('applied_migrations', 'SELECT id, checksum FROM {migrations} ORDER BY id');
 

@@ -35,8 +35,8 @@ export interface JsonConfig {
   baseDir: string;
 }
 
-export const DEFAULT_SQLITE_PATH = './data/agents.db';
-export const DEFAULT_STORE_PATH = './data/store';
+const DEFAULT_SQLITE_PATH = './data/agents.db';
+const DEFAULT_STORE_PATH = './data/store';
 
 export type Environment = Record<string, string | undefined>;
 

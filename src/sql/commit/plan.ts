@@ -131,7 +131,7 @@ export function planEvents(state: AgentState, change: EncodedCommit, now: number
 }
 
 /** One instant for all, one for each, or now; none before what the agent has already. */
-export function messageTimes(change: EncodedCommit, lastAt: number, now: number): number[] {
+function messageTimes(change: EncodedCommit, lastAt: number, now: number): number[] {
   const { at, messages } = change;
   return messages.map((_message, i) => {
     const given = at && (at.length === messages.length ? at[i] : at[0]);
@@ -139,7 +139,7 @@ export function messageTimes(change: EncodedCommit, lastAt: number, now: number)
   });
 }
 
-export function headInfo(head: HeadState, info: EncodedInfo | undefined): Partial<HeadState> {
+function headInfo(head: HeadState, info: EncodedInfo | undefined): Partial<HeadState> {
   if (!info) return {};
   const { lastBookmark, breakpoint } = info;
   return {

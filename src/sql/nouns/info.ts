@@ -6,7 +6,7 @@ import { type Driver, type Row, run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 
 /** Every column that an `AgentInfo` is made of; queries over agents use it too. */
-export const INFO_COLUMNS = `a.agent_id, a.template_id, a.user_id, a.created_at, a.config_version, a.lineage,
+const INFO_COLUMNS = `a.agent_id, a.template_id, a.user_id, a.created_at, a.config_version, a.lineage,
      a.parent_agent_id, a.parent_tool_call_id, a.metadata, h.status, h.updated_at, h.message_count, h.last_sfp_index,
      h.bookmark_seq, h.bookmark_at, h.breakpoint, h.version`;
 

@@ -8,7 +8,7 @@ import type { AgentKeys } from '../directory.ts';
 import { statement } from '../statement.ts';
 import { HeldLeases } from './held-leases.ts';
 
-export const DEFAULT_TTL_MS = 15_000;
+const DEFAULT_TTL_MS = 15_000;
 const MIN_TTL_MS = 50;
 const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
 const POLL_MS = 40;

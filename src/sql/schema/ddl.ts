@@ -22,7 +22,7 @@ function sqliteType(kind: ColumnKind): string {
   return kind === 'text' || kind === 'name' ? 'TEXT' : 'INTEGER';
 }
 
-export function columnType(dialect: Dialect, kind: ColumnKind): string {
+function columnType(dialect: Dialect, kind: ColumnKind): string {
   return dialect.name === 'postgres' ? POSTGRES_TYPES[kind] : sqliteType(kind);
 }
 
