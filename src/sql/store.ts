@@ -28,7 +28,6 @@ import type {
   StatsFilter,
   ToolCallQueryFilter,
 } from '../store/filters.ts';
-import { Lifecycle } from '../store/lifecycle.ts';
 import type {
   AgentLease,
   ApprovalDecision,
@@ -44,11 +43,8 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../store/store.ts';
-import { type AgentState, readState } from './agent-state.ts';
 import { toRecord } from './codec.ts';
-import type { AgentKeys } from './directory.ts';
-import type { Script } from './driver.ts';
-import type { Engine } from './engine.ts';
+import { ConnectedStore } from './connected-store.ts';
 import { readCalls } from './nouns/calls.ts';
 import { checkConsistency } from './nouns/consistency.ts';
 import { checkDecision, decide } from './nouns/decisions.ts';
@@ -68,38 +64,26 @@ import { iterateToolCalls, queryToolCalls } from './query/tool-calls.ts';
  * The store on any SQL database: validates at the edge, then hands on to the module of the noun. What a
  * database provides itself is `connect` and the default place of a backup.
  */
-export abstract class SqlStore implements ExtendedStore {
-  readonly #lifecycle = new Lifecycle();
-  #engine: Promise<Engine> | undefined;
-
-  /** Opens the database and brings its schema up to date. Called once; again after a failure. */
-  protected abstract connect(): Promise<Engine>;
-
-  /** Connects now instead of at the first call, so that a wrong configuration shows at once. */
-  async open(): Promise<this> {
-    await this.#lifecycle.run('open', () => this.#connected());
-    return this;
-  }
-
+export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   commit(agentId: string, change: TurnCommit): Promise<CommitResult> {
-    return this.#run('commit', async ({ committer }) => {
+    return this.run('commit', async ({ committer }) => {
       validateAgentId(agentId);
       return committer.commit(agentId, encodeCommit(agentId, change));
     });
   }
 
   saveInfo(agentId: string, info: AgentInfoInput, options?: WriteOptions): Promise<void> {
-    return this.#run('saveInfo', async ({ committer }) => {
+    return this.run('saveInfo', async ({ committer }) => {
       validateAgentId(agentId);
       await committer.createOrUpdate(agentId, encodeCommit(agentId, { info, lease: options?.lease }));
     });
   }
 
   loadInfo(agentId: string): Promise<AgentInfo | undefined> {
-    return this.#run('loadInfo', async (engine) => {
+    return this.run('loadInfo', async (engine) => {
       validateAgentId(agentId);
       try {
-        return await this.#read(engine, agentId, readInfo);
+        return await this.read(engine, agentId, readInfo);
       } catch (error) {
         if (error instanceof AgentNotFoundError) return undefined;
         throw error;
@@ -108,7 +92,7 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   saveMessages(agentId: string, messages: Message[], options?: WriteOptions): Promise<void> {
-    return this.#run('saveMessages', async ({ committer }) => {
+    return this.run('saveMessages', async ({ committer }) => {
       validateAgentId(agentId);
       await committer.replaceMessages(agentId, encodeCommit(agentId, { messages, lease: options?.lease }));
     });
@@ -119,11 +103,11 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   loadMessages(agentId: string): Promise<Message[]> {
-    return this.#load('loadMessages', agentId, (state) => readMessages(agentId, state));
+    return this.load('loadMessages', agentId, (state) => readMessages(agentId, state));
   }
 
   loadContext(agentId: string): Promise<Message[]> {
-    return this.#load('loadContext', agentId, function* (state) {
+    return this.load('loadContext', agentId, function* (state) {
       const compaction = (yield* readCompactions(agentId, state)).at(-1);
       if (!compaction) return yield* readMessages(agentId, state);
       return [...compaction.messages, ...(yield* readMessages(agentId, state, compaction.seq))];
@@ -135,7 +119,7 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]> {
-    return this.#load('loadToolCallRecords', agentId, function* (state) {
+    return this.load('loadToolCallRecords', agentId, function* (state) {
       return (yield* readCalls(state)).map(toRecord);
     });
   }
@@ -145,15 +129,15 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined> {
-    return this.#load('loadTodos', agentId, ({ keys }) => readTodos(agentId, keys));
+    return this.load('loadTodos', agentId, ({ keys }) => readTodos(agentId, keys));
   }
 
   loadCompactions(agentId: string): Promise<CompactionRecord[]> {
-    return this.#load('loadCompactions', agentId, (state) => readCompactions(agentId, state));
+    return this.load('loadCompactions', agentId, (state) => readCompactions(agentId, state));
   }
 
   loadAgent(agentId: string): Promise<LoadedAgent> {
-    return this.#load('loadAgent', agentId, function* (state) {
+    return this.load('loadAgent', agentId, function* (state) {
       const info = yield* readInfo(state.keys);
       if (!info) throw new AgentNotFoundError(agentId);
       const messages = yield* readMessages(agentId, state);
@@ -165,7 +149,7 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   appendEvent(agentId: string, event: NewEvent): Promise<number> {
-    return this.#run('appendEvent', async ({ events, committer }) => {
+    return this.run('appendEvent', async ({ events, committer }) => {
       validateAgentId(agentId);
       const outcome = await events.append(agentId, [encodeEvent(event, 'event')]);
       committer.noteInstant(agentId, outcome.at);
@@ -174,18 +158,18 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   readEvents(agentId: string, options: ReadEventsOptions = {}): AsyncIterable<StoredEvent> {
-    return this.#iterate('readEvents', ({ context }) => readEvents(context, agentId, options));
+    return this.iterate('readEvents', ({ context }) => readEvents(context, agentId, options));
   }
 
   saveDelta(agentId: string, delta: Delta): Promise<void> {
-    return this.#run('saveDelta', async ({ context }) => {
+    return this.run('saveDelta', async ({ context }) => {
       validateAgentId(agentId);
       await saveDelta(context, agentId, encodeJson(delta, 'delta'));
     });
   }
 
   loadDelta(agentId: string): Promise<Delta | undefined> {
-    return this.#run('loadDelta', async ({ context }) => {
+    return this.run('loadDelta', async ({ context }) => {
       validateAgentId(agentId);
       return loadDelta(context, agentId);
     });
@@ -196,25 +180,25 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined> {
-    return this.#load('loadSnapshot', agentId, ({ keys }) => {
+    return this.load('loadSnapshot', agentId, ({ keys }) => {
       validateId('snapshotId', snapshotId);
       return readSnapshot(keys, snapshotId);
     });
   }
 
   listSnapshots(agentId: string): Promise<SnapshotInfo[]> {
-    return this.#load('listSnapshots', agentId, ({ keys }) => readSnapshots(keys));
+    return this.load('listSnapshots', agentId, ({ keys }) => readSnapshots(keys));
   }
 
   fork(agentId: string, options: ForkOptions = {}): Promise<string> {
-    return this.#run('fork', async (engine) => {
+    return this.run('fork', async (engine) => {
       const [forked] = await createForks(engine, agentId, options.at, [options.agentId ?? generateAgentId()]);
       return forked ?? '';
     });
   }
 
   batchFork(agentId: string, count: number): Promise<string[]> {
-    return this.#run('batchFork', async (engine) => {
+    return this.run('batchFork', async (engine) => {
       if (!Number.isSafeInteger(count) || count < 1 || count > 10_000) {
         throw new ValidationError('count', 'must be a whole number from 1 to 10,000');
       }
@@ -232,7 +216,7 @@ export abstract class SqlStore implements ExtendedStore {
     document: { kind: DocumentKind; name: string; content: unknown },
     options?: WriteOptions,
   ): Promise<void> {
-    return this.#run('saveDocument', async ({ committer }) => {
+    return this.run('saveDocument', async ({ committer }) => {
       validateAgentId(agentId);
       const { kind, name } = document;
       checkDocumentKey(kind, name);
@@ -243,21 +227,21 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined> {
-    return this.#load('loadDocument', agentId, function* ({ keys }) {
+    return this.load('loadDocument', agentId, function* ({ keys }) {
       checkDocumentKey(kind, name);
       return (yield* readDocuments(keys, kind, name))[0];
     });
   }
 
   listDocuments(agentId: string, kind: DocumentKind): Promise<AgentDocument[]> {
-    return this.#load('listDocuments', agentId, ({ keys }) => {
+    return this.load('listDocuments', agentId, ({ keys }) => {
       checkDocumentKey(kind, '-');
       return readDocuments(keys, kind);
     });
   }
 
   deleteDocument(agentId: string, kind: DocumentKind, name: string, options?: WriteOptions): Promise<void> {
-    return this.#run('deleteDocument', async ({ committer }) => {
+    return this.run('deleteDocument', async ({ committer }) => {
       validateAgentId(agentId);
       checkDocumentKey(kind, name);
       const change = encodeCommit(agentId, { lease: options?.lease });
@@ -266,18 +250,18 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   acquireAgentLock(agentId: string, options?: LeaseOptions | number): Promise<AgentLease> {
-    return this.#run('acquireAgentLock', async ({ leases }) => {
+    return this.run('acquireAgentLock', async ({ leases }) => {
       validateAgentId(agentId);
-      return leases.acquire(agentId, options, this.#lifecycle.closing);
+      return leases.acquire(agentId, options, this.lifecycle.closing);
     });
   }
 
   claimResumable(options: ClaimOptions): Promise<AgentLease[]> {
-    return this.#run('claimResumable', async ({ leases }) => leases.claim(options?.limit, options?.ttlMs));
+    return this.run('claimResumable', async ({ leases }) => leases.claim(options?.limit, options?.ttlMs));
   }
 
   decideApproval(agentId: string, toolCallId: string, decision: ApprovalDecision): Promise<ToolCallRecord> {
-    return this.#run('decideApproval', async ({ context }) => {
+    return this.run('decideApproval', async ({ context }) => {
       validateAgentId(agentId);
       checkDecision(toolCallId, decision);
       return context.directory.resolve(agentId, (keys) =>
@@ -287,7 +271,7 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   exists(agentId: string): Promise<boolean> {
-    return this.#run('exists', async ({ context }) => {
+    return this.run('exists', async ({ context }) => {
       validateAgentId(agentId);
       context.directory.forget(agentId);
       return (await context.directory.find(agentId)) !== undefined;
@@ -295,7 +279,7 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   delete(agentId: string): Promise<void> {
-    return this.#run('delete', async ({ context: { directory, driver }, committer }) => {
+    return this.run('delete', async ({ context: { directory, driver }, committer }) => {
       validateAgentId(agentId);
       await committer.exclusively(agentId, async () => {
         directory.forget(agentId);
@@ -308,145 +292,75 @@ export abstract class SqlStore implements ExtendedStore {
   }
 
   list(prefix = ''): Promise<string[]> {
-    return this.#run('list', ({ context }) => listAgents(context.driver, prefix));
+    return this.run('list', ({ context }) => listAgents(context.driver, prefix));
   }
 
   querySessions(filter?: SessionQueryFilter): Promise<AgentInfo[]> {
-    return this.#run('querySessions', ({ context }) => querySessions(context, filter));
+    return this.run('querySessions', ({ context }) => querySessions(context, filter));
   }
 
   queryMessages(filter?: MessageQueryFilter): Promise<MessageRecord[]> {
-    return this.#run('queryMessages', ({ context }) => queryMessages(context, filter));
+    return this.run('queryMessages', ({ context }) => queryMessages(context, filter));
   }
 
   queryToolCalls(filter?: ToolCallQueryFilter): Promise<AgentToolCallRecord[]> {
-    return this.#run('queryToolCalls', ({ context }) => queryToolCalls(context, filter));
+    return this.run('queryToolCalls', ({ context }) => queryToolCalls(context, filter));
   }
 
   aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats> {
-    return this.#run('aggregateStats', ({ context }) => aggregateStats(context, agentIdOrFilter));
+    return this.run('aggregateStats', ({ context }) => aggregateStats(context, agentIdOrFilter));
   }
 
   iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo> {
-    return this.#iterate('iterateSessions', ({ context }) => iterateSessions(context, filter));
+    return this.iterate('iterateSessions', ({ context }) => iterateSessions(context, filter));
   }
 
   iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord> {
-    return this.#iterate('iterateMessages', ({ context }) => iterateMessages(context, filter));
+    return this.iterate('iterateMessages', ({ context }) => iterateMessages(context, filter));
   }
 
   iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord> {
-    return this.#iterate('iterateToolCalls', ({ context }) => iterateToolCalls(context, filter));
+    return this.iterate('iterateToolCalls', ({ context }) => iterateToolCalls(context, filter));
   }
 
   healthCheck(): Promise<HealthReport> {
-    return this.#lifecycle.run('healthCheck', () =>
-      checkHealth(() => this.#connected(), this.fileStoreDirectory),
+    return this.lifecycle.run('healthCheck', () =>
+      checkHealth(() => this.connected(), this.fileStoreDirectory),
     );
   }
 
   checkConsistency(agentId?: string): Promise<ConsistencyReport> {
-    return this.#run('checkConsistency', ({ context }) => {
+    return this.run('checkConsistency', ({ context }) => {
       if (agentId !== undefined) validateAgentId(agentId);
       return checkConsistency(context, agentId);
     });
   }
 
   getMetrics(): StoreMetrics {
-    this.#lifecycle.assertOpen();
+    this.lifecycle.assertOpen();
     return {
-      startedAt: this.#lifecycle.startedAt,
-      operations: this.#lifecycle.metrics(),
-      leasesHeld: this.#leasesHeld(),
+      startedAt: this.lifecycle.startedAt,
+      operations: this.lifecycle.metrics(),
+      leasesHeld: this.leasesHeld(),
     };
   }
 
   backup(path?: string): Promise<string> {
-    return this.#run('backup', ({ context }) =>
+    return this.run('backup', ({ context }) =>
       this.writeBackup(context.driver.backup.bind(context.driver), path),
     );
   }
 
   watch(agentId: string, options: WatchOptions = {}): AsyncIterable<WatchItem> {
-    return this.#iterate('watch', ({ context }) =>
-      watchEvents(context, agentId, options, this.#lifecycle.closing),
+    return this.iterate('watch', ({ context }) =>
+      watchEvents(context, agentId, options, this.lifecycle.closing),
     );
-  }
-
-  close(): Promise<void> {
-    return this.#lifecycle.close(async () => {
-      const engine = await this.#engine?.catch(() => undefined);
-      await engine?.close();
-    });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** Where files that belong to the store go; undefined when none was given. */
-  protected abstract readonly fileStoreDirectory: string | undefined;
-
-  /** Chooses where a backup goes and has it written. */
-  protected abstract writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string>;
-
-  #held: Engine | undefined;
-
-  #leasesHeld(): number {
-    return this.#held?.leases.held.count ?? 0;
-  }
-
-  #connected(): Promise<Engine> {
-    this.#engine ??= this.connect().then(
-      (engine) => {
-        this.#held = engine;
-        return engine;
-      },
-      (error: unknown) => {
-        // The next call tries again: the server may be up by then.
-        this.#engine = undefined;
-        throw error;
-      },
-    );
-    return this.#engine;
-  }
-
-  #run<T>(operation: string, work: (engine: Engine) => Promise<T>): Promise<T> {
-    return this.#lifecycle.run(operation, async () => work(await this.#connected()));
-  }
-
-  /** Nothing happens, and nothing is refused, before the first step of the iteration. */
-  #iterate<T>(operation: string, source: (engine: Engine) => AsyncIterable<T>): AsyncIterable<T> {
-    const connected = () => this.#connected();
-    return this.#lifecycle.iterate(operation, async function* () {
-      yield* source(await connected());
-    });
   }
 
   async #narrow(operation: string, agentId: string, change: TurnCommit): Promise<void> {
-    await this.#run(operation, async ({ committer }) => {
+    await this.run(operation, async ({ committer }) => {
       validateAgentId(agentId);
       await committer.commit(agentId, encodeCommit(agentId, change));
     });
-  }
-
-  /** A read of an agent's state as of one moment. */
-  #load<T>(operation: string, agentId: string, script: (state: AgentState) => Script<T>): Promise<T> {
-    return this.#run(operation, async (engine) => {
-      validateAgentId(agentId);
-      const found = await this.#read(engine, agentId, function* (keys) {
-        const state = yield* readState(keys);
-        return state && { value: yield* script(state) };
-      });
-      return found.value;
-    });
-  }
-
-  #read<T>(
-    { context }: Engine,
-    agentId: string,
-    script: (keys: AgentKeys) => Script<T | undefined>,
-  ): Promise<T> {
-    return context.directory.resolve(agentId, (keys) => context.driver.snapshot(() => script(keys)));
   }
 }
