@@ -1,0 +1,49 @@
+import type { SqlContext } from '../../src/sql/context.ts';
+import { Directory } from '../../src/sql/directory.ts';
+import type { Driver, Script, SqlParam } from '../../src/sql/driver.ts';
+import { render, type Statement } from '../../src/sql/statement.ts';
+
+/** A statement as the database gets it. */
+export interface Recorded {
+  name: string;
+  statement: Statement;
+  text: string;
+  params: readonly SqlParam[];
+}
+
+/** A context whose reads are written down: the tests explain exactly what ran. */
+export function recording(driver: Driver): { context: SqlContext; recorded: Recorded[] } {
+  const recorded: Recorded[] = [];
+  const record = (statement: Statement, params: readonly SqlParam[]) => {
+    recorded.push({ name: statement.name, statement, text: render(statement, driver.dialect), params });
+  };
+  const recorder: Driver = {
+    dialect: driver.dialect,
+    read: (statement, params) => {
+      record(statement, params);
+      return driver.read(statement, params);
+    },
+    snapshot: (script) => driver.snapshot(() => watched(script(), record)),
+    write: (...args) => driver.write(...args),
+    batch: (...args) => driver.batch(...args),
+    transact: (...args) => driver.transact(...args),
+    reserveKeys: () => driver.reserveKeys(),
+    notify: () => driver.notify(),
+    subscribe: (...args) => driver.subscribe(...args),
+    backup: (...args) => driver.backup(...args),
+    close: () => driver.close(),
+  };
+  return { context: { driver: recorder, directory: new Directory(recorder) }, recorded };
+}
+
+function* watched<T>(
+  script: Script<T>,
+  record: (statement: Statement, params: readonly SqlParam[]) => void,
+): Script<T> {
+  let next = script.next([]);
+  while (!next.done) {
+    if ('statement' in next.value) record(next.value.statement, next.value.params);
+    next = script.next(yield next.value);
+  }
+  return next.value;
+}
