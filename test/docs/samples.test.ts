@@ -1,0 +1,106 @@
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnKode } from '../cli/kode.ts';
+import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
+import { readDocuments } from './documents.ts';
+import { type SamplesServer, startSamplesServer } from './postgres.ts';
+import { type Failures, layOut, root, runSamples, type Sample, typeErrors } from './samples.ts';
+
+// Every sample in TypeScript runs in a module of its own. A sample that opens no store finds `store` and
+// `agentId`, as its page says. PostgreSQL's samples reach the tests' server, under the user and password
+// that the pages tell their readers to use.
+
+const PASSWORD = 'change-me';
+const BACKENDS = ['sqlite', 'postgres'];
+
+const documents = readDocuments();
+const samples = [...documents].flatMap(([path, { blocks }]) =>
+  blocks.flatMap(({ language, text, line, heading }): Sample[] => {
+    const sample = { name: `${path}:${line} (${heading})`, presupposes: ['store', 'agentId'] };
+    if (language === 'ts' || language === 'typescript') return [{ ...sample, code: text }];
+    if (language === 'sql' && path.endsWith('database.md')) return [{ ...sample, code: asking(text) }];
+    return [];
+  }),
+);
+
+/** Asks the database itself, as its own shell would. */
+function asking(sql: string): string {
+  return `
+    import Database from 'better-sqlite3';
+    import pg from 'pg';
+    await store.list();
+    const query = ${JSON.stringify(sql)};
+    if (process.env.KODE_STORE_TYPE === 'sqlite') new Database('./data/agents.db').prepare(query).all();
+    else {
+      const client = new pg.Client({ database: 'kode_agents', user: 'kode', password: '${PASSWORD}' });
+      await client.connect();
+      await client.query(query);
+      await client.end();
+    }`;
+}
+
+let folder = '';
+let server: SamplesServer | undefined;
+
+beforeAll(async () => {
+  folder = await makeTemporaryDirectory();
+  server = await startSamplesServer(PASSWORD);
+});
+afterAll(async () => {
+  await server?.stop();
+  await removeDirectory(folder);
+});
+
+describe("the documents' samples", () => {
+  describe.each(BACKENDS)('with %s in the environment', (backend) => {
+    let failures: Failures = {};
+
+    beforeAll(async () => {
+      const place = join(folder, backend);
+      await layOut(place, samples);
+      failures = await runSamples(place, samples, { ...server?.env, KODE_STORE_TYPE: backend });
+    }, 240_000);
+
+    it.each(samples.map(({ name }) => name))('%s', (name) => {
+      expect(failures[name]).toBeUndefined();
+    });
+  });
+
+  it('have the types that they need', async () => {
+    const place = join(folder, 'types');
+    await layOut(place, samples);
+    expect(await typeErrors(place)).toBe('');
+  }, 60_000);
+});
+
+describe.each(['README.md', 'README.zh-CN.md'])('the commands of %s', (path) => {
+  const commands = (documents.get(path)?.blocks ?? [])
+    .filter(({ language }) => language === 'bash')
+    .flatMap(({ text }) => text.split('\n'))
+    .flatMap((line) => /^(?:npx )?kode (.*)$/.exec(line)?.[1] ?? []);
+  let place = '';
+
+  beforeAll(async () => {
+    place = await makeTemporaryDirectory();
+    await symlink(join(root, 'examples'), join(place, 'examples'), 'junction');
+  });
+  afterAll(() => removeDirectory(place));
+
+  it('show the import and the queries', () => {
+    const verbs = commands.map((command) => command.split(' ')[0]);
+    expect(new Set(verbs)).toEqual(new Set(['import', 'sessions', 'messages', 'tools', 'stats']));
+  });
+
+  it.each(commands)('kode %s', async (command) => {
+    const { code, stdout, stderr } = await spawnKode(wordsOf(command), place);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).not.toBe('');
+  });
+});
+
+/** As a shell splits them: blanks between, quotes around, a comment at the end. */
+function wordsOf(command: string): string[] {
+  const words = command.replace(/\s+#.*$/, '').match(/'[^']*'|"[^"]*"|\S+/g) ?? [];
+  return words.map((word) => word.replace(/^(['"])(.*)\1$/, '$2'));
+}
