@@ -1,5 +1,5 @@
 export * from './errors.ts';
-export { JSONStore } from './json/store.ts';
+export { JSONStore, type JSONStoreOptions } from './json/store.ts';
 export type {
   AgentDocument,
   AgentInfo,

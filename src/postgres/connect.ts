@@ -31,6 +31,38 @@ export async function connectPostgres(
   schema: string,
   prepare: 'auto' | boolean,
 ): Promise<PostgresDriver> {
+  const driver = await createDriver(connection, schema, prepare);
+  return closedOnFailure(driver, () => prepareSchema(driver, schema));
+}
+
+/** Connects for reading only: a replica has the schema from its primary. */
+export async function connectReader(
+  connection: PostgresConnection | Pool,
+  schema: string,
+  prepare: 'auto' | boolean,
+): Promise<PostgresDriver> {
+  const driver = await createDriver(connection, schema, prepare);
+  return closedOnFailure(driver, () => driver.read(SERVER, [driver.dialect.table('migrations')]));
+}
+
+async function closedOnFailure(
+  driver: PostgresDriver,
+  prepare: () => Promise<unknown>,
+): Promise<PostgresDriver> {
+  try {
+    await prepare();
+    return driver;
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}
+
+async function createDriver(
+  connection: PostgresConnection | Pool,
+  schema: string,
+  prepare: 'auto' | boolean,
+): Promise<PostgresDriver> {
   const pg = (await import('pg')).default;
   const given =
     'query' in connection && typeof connection.query === 'function' ? (connection as Pool) : undefined;
@@ -45,7 +77,7 @@ export async function connectPostgres(
   const ignoreIdleError = () => undefined;
   pool.on('error', ignoreIdleError);
   const options = pool.options as ClientConfig;
-  const driver = new PostgresDriver({
+  return new PostgresDriver({
     dialect: postgresDialect(schema),
     pool,
     ownsPool: given === undefined,
@@ -55,13 +87,6 @@ export async function connectPostgres(
     // A pool of ours has ended before its connections have: they may still break.
     onClose: () => given?.off('error', ignoreIdleError),
   });
-  try {
-    await prepareSchema(driver, schema);
-    return driver;
-  } catch (error) {
-    await driver.close();
-    throw error;
-  }
 }
 
 /** What a client makes of its options, environment and URL included. */

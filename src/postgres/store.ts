@@ -4,7 +4,7 @@ import { StoreConfigError } from '../errors.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
-import { connectPostgres } from './connect.ts';
+import { connectPostgres, connectReader } from './connect.ts';
 
 export interface PostgresOptions {
   /** The schema that holds the tables; created if it is missing. Default `public`. */
@@ -14,6 +14,11 @@ export interface PostgresOptions {
    * `true` and `false` fix it.
    */
   prepare?: 'auto' | boolean | undefined;
+  /**
+   * Where queries, iterators and statistics read: a replica of the same database, for example. What it
+   * hasn't received yet is missing there; loading, committing and following events use the primary.
+   */
+  readConnection?: PostgresConnection | string | Pool | undefined;
 }
 
 const MAX_SCHEMA_BYTES = 63;
@@ -30,6 +35,7 @@ export class PostgresStore extends SqlStore {
   readonly #connection: PostgresConnection | Pool;
   readonly #schema: string;
   readonly #prepare: 'auto' | boolean;
+  readonly #readConnection: PostgresConnection | Pool | undefined;
 
   /** `connection`: options of `pg`'s pool, a URL, or a pool of yours, which the store never closes. */
   constructor(
@@ -51,13 +57,22 @@ export class PostgresStore extends SqlStore {
     if (prepare !== 'auto' && typeof prepare !== 'boolean') {
       throw new StoreConfigError('options.prepare must be "auto", true or false.');
     }
+    const { readConnection } = options;
+    this.#readConnection = readConnection === undefined ? undefined : checkConnection(readConnection);
     this.#schema = schema;
     this.#prepare = prepare;
     this.fileStoreDirectory = fileStoreBaseDir === undefined ? undefined : resolve(fileStoreBaseDir);
   }
 
   protected async connect(): Promise<Engine> {
-    return new Engine(await connectPostgres(this.#connection, this.#schema, this.#prepare));
+    const driver = await connectPostgres(this.#connection, this.#schema, this.#prepare);
+    if (!this.#readConnection) return new Engine(driver);
+    try {
+      return new Engine(driver, await connectReader(this.#readConnection, this.#schema, this.#prepare));
+    } catch (error) {
+      await driver.close();
+      throw error;
+    }
   }
 
   protected async writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string> {

@@ -143,7 +143,7 @@ function decodeChain(rows: Row[], messageCount: number, callCount: number): Chai
       adopted: number(row.adopted) === 1,
     };
     hi = segment.lo;
-    callHi = segment.callLo;
+    callHi = Math.min(callHi, segment.callLo);
     versionHi = segment.forkVersion ?? Number.MAX_SAFE_INTEGER;
     return segment;
   });

@@ -8,12 +8,15 @@ import { Leases } from './nouns/leases.ts';
 /** What a connected store works with. */
 export class Engine {
   readonly context: SqlContext;
+  /** For queries over agents: the same database, or a replica of it. */
+  readonly queries: SqlContext;
   readonly events: EventWriter;
   readonly committer: Committer;
   readonly leases: Leases;
 
-  constructor(driver: Driver) {
+  constructor(driver: Driver, reader: Driver = driver) {
     this.context = { driver, directory: new Directory(driver) };
+    this.queries = reader === driver ? this.context : { driver: reader, directory: new Directory(reader) };
     this.events = new EventWriter(this.context);
     this.committer = new Committer(this.context, this.events);
     this.leases = new Leases(this.context);
@@ -23,6 +26,7 @@ export class Engine {
     try {
       await this.leases.held.releaseAll();
     } finally {
+      if (this.queries !== this.context) await this.queries.driver.close();
       await this.context.driver.close();
     }
   }

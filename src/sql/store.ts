@@ -296,31 +296,31 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   querySessions(filter?: SessionQueryFilter): Promise<AgentInfo[]> {
-    return this.run('querySessions', ({ context }) => querySessions(context, filter));
+    return this.run('querySessions', ({ queries }) => querySessions(queries, filter));
   }
 
   queryMessages(filter?: MessageQueryFilter): Promise<MessageRecord[]> {
-    return this.run('queryMessages', ({ context }) => queryMessages(context, filter));
+    return this.run('queryMessages', ({ queries }) => queryMessages(queries, filter));
   }
 
   queryToolCalls(filter?: ToolCallQueryFilter): Promise<AgentToolCallRecord[]> {
-    return this.run('queryToolCalls', ({ context }) => queryToolCalls(context, filter));
+    return this.run('queryToolCalls', ({ queries }) => queryToolCalls(queries, filter));
   }
 
   aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats> {
-    return this.run('aggregateStats', ({ context }) => aggregateStats(context, agentIdOrFilter));
+    return this.run('aggregateStats', ({ queries }) => aggregateStats(queries, agentIdOrFilter));
   }
 
   iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo> {
-    return this.iterate('iterateSessions', ({ context }) => iterateSessions(context, filter));
+    return this.iterate('iterateSessions', ({ queries }) => iterateSessions(queries, filter));
   }
 
   iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord> {
-    return this.iterate('iterateMessages', ({ context }) => iterateMessages(context, filter));
+    return this.iterate('iterateMessages', ({ queries }) => iterateMessages(queries, filter));
   }
 
   iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord> {
-    return this.iterate('iterateToolCalls', ({ context }) => iterateToolCalls(context, filter));
+    return this.iterate('iterateToolCalls', ({ queries }) => iterateToolCalls(queries, filter));
   }
 
   healthCheck(): Promise<HealthReport> {

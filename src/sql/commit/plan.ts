@@ -98,8 +98,9 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   };
   if (snapshot?.pin) batch.pin = snapshot.pin;
   const pinned = state.chain[0]?.pinned ?? 0;
+  // What counts is where the stored row lies: the change itself may be what links it to a message.
   const shared = [...book.changed.values()].filter(
-    (call) => !call.inherited && (call.messageSeq ?? -1) < pinned,
+    (call) => !call.inherited && (state.known.withSeq(call.callSeq)?.messageSeq ?? -1) < pinned,
   );
   const plan: CommitPlan = {
     batch,

@@ -5,6 +5,7 @@ import { type AgentState, type Chain, segmentAt } from '../agent-state.ts';
 import { decodeCallState, number } from '../codec.ts';
 import { type Row, run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
+import { readCalls } from './calls.ts';
 import { callsBefore } from './rewrite.ts';
 
 /** Where a fork begins. */
@@ -37,7 +38,7 @@ const HAS_CALL = statement(
 
 /**
  * The calls that a fork has as its own rows: those whose result doesn't lie before its position, sealed or
- * awaiting their decision, and the source's own copies on branches that the fork doesn't pass through.
+ * awaiting their decision, and the source's own rows on branches that the fork doesn't pass through.
  */
 export function* ownCalls(state: AgentState, point: ForkPoint, now: number): Script<CallState[]> {
   const copies = new Map<number, CallState>();
@@ -83,13 +84,21 @@ function* skippedCopies(state: AgentState, point: ForkPoint): Script<CallState[]
   const found = new Map<number, CallState>();
   for (const segment of point.chain) {
     if (segment === attached) break;
-    const end = Math.min(segment.callLo, point.callCount);
+    const end = Math.min(segment.callHi, point.callCount);
     for (const row of yield* run(CALLS_BETWEEN, [state.keys.tree, segment.branch, 0, end])) {
       const callSeq = number(row.call_seq);
       if (!found.has(callSeq)) found.set(callSeq, decodeCallState(row, state.head.branch));
     }
   }
   return [...found.values()];
+}
+
+/** Calls within the fork that no message asked for. */
+export function* countUnlinked(state: AgentState, point: ForkPoint): Script<number> {
+  if (state.head.unlinkedCalls === 0) return 0;
+  if (point.whole) return state.head.unlinkedCalls;
+  const calls = yield* readCalls({ ...state, chain: point.chain });
+  return calls.filter((call) => call.messageSeq === null).length;
 }
 
 function* isShadowed(tree: number, nearer: Chain, callSeq: number): Script<boolean> {

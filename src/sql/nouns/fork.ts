@@ -19,7 +19,7 @@ import { type Row, run, runBatch, type Script } from '../driver.ts';
 import { ROLE_CODES, STATUS_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
 import { lockBranches } from './branches.ts';
-import { type ForkPoint, ownCalls } from './fork-calls.ts';
+import { countUnlinked, type ForkPoint, ownCalls } from './fork-calls.ts';
 import { insertRow } from './insert.ts';
 import { callsBefore } from './rewrite.ts';
 import { findSnapshot, snapshotMessages } from './snapshots.ts';
@@ -157,7 +157,7 @@ function* forkAtPoint(
   yield* insertAgent(sourceId, state, target, now, {
     messageCount: point.position,
     callCount: point.callCount,
-    unlinkedCalls: point.whole ? state.head.unlinkedCalls : 0,
+    unlinkedCalls: yield* countUnlinked(state, point),
     pendingApprovals: pending,
   });
   if (point.whole) yield* copyTodos(state, target);
