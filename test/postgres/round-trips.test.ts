@@ -1,0 +1,79 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { PostgresStore } from '../../src/postgres/store.ts';
+import { answers, asks, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
+import { Network } from '../support/network.ts';
+import { postgresDatabase } from '../support/postgres-database.ts';
+
+const database = postgresDatabase('postgres18');
+const open: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+async function counted(prepare: 'auto' | false): Promise<{
+  store: PostgresStore;
+  tripsOf(work: () => Promise<unknown>): Promise<number>;
+}> {
+  const { url, createSchema, dropSchema } = await database();
+  const schema = await createSchema();
+  const network = await Network.to(url);
+  const connection = { connectionString: network.url(url), max: 1 };
+  const store = new PostgresStore(connection, undefined, { schema, prepare });
+  open.push({ close: () => dropSchema(schema) }, { close: () => network.refuse() }, store);
+  return {
+    store,
+    async tripsOf(work) {
+      const before = network.roundTrips;
+      await work();
+      return network.roundTrips - before;
+    },
+  };
+}
+
+describe.each(['auto', false] as const)('round trips on the wire (prepare: %s)', (prepare) => {
+  it('a commit is one, whatever is in it', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    await createAgent(store, 'a', conversation(10));
+    await store.appendMessages('a', [user('x')]);
+    const step = (n: number) => ({
+      messages: [asks(`${n}`), answers(`${n}`)],
+      toolCalls: [{ toolCallId: `${n}`, state: 'completed' as const, output: n }],
+      events: [progress('model'), progress('tool')],
+      todos: { todos: [n] },
+      usage: [{ model: 'm', inputTokens: n }],
+      info: { status: 'running' as const, metadata: { n } },
+      operationId: `step ${n}`,
+    });
+    for (let n = 0; n < 5; n += 1) expect(await tripsOf(() => store.commit('a', step(n)))).toBe(1);
+    expect((await store.checkConsistency('a')).issues).toEqual([]);
+  });
+
+  it('a commit under a lease, a result for an earlier call, an event: one each', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    await createAgent(store, 'a', [user('x')]);
+    const lease = await store.acquireAgentLock('a');
+    await store.appendMessages('a', [asks('call')], { lease });
+    const done = { toolCallId: 'call', state: 'completed' as const, output: 1 };
+    expect(await tripsOf(() => store.saveToolCallRecords('a', [done], { lease }))).toBe(1);
+    expect(await tripsOf(() => store.appendMessages('a', [answers('call')], { lease }))).toBe(1);
+    expect(await tripsOf(() => store.appendEvent('a', progress('x')))).toBe(1);
+    // It may replace one of the same name, whose history nobody else needs.
+    expect(await tripsOf(() => store.commit('a', { snapshot: { id: 's' }, lease }))).toBe(2);
+  });
+
+  it('events that are appended together share one', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    await createAgent(store, 'a');
+    await store.appendEvent('a', progress('x'));
+    const append = () => Promise.all(Array.from({ length: 50 }, () => store.appendEvent('a', progress('x'))));
+    expect(await tripsOf(append)).toBeLessThanOrEqual(2);
+  });
+
+  it('a commit costs as much at message 2,000 as at message 10', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    await createAgent(store, 'a', conversation(2_000));
+    expect(await tripsOf(() => store.appendMessages('a', [user('x')]))).toBeLessThanOrEqual(2);
+    expect(await tripsOf(() => store.appendMessages('a', [user('x')]))).toBe(1);
+  });
+});
