@@ -1,6 +1,6 @@
 import { DOCUMENT_KINDS } from '../model/agent.ts';
 import type { StoredApproval, StoredAudit } from '../model/call-update.ts';
-import { encodeInfo } from '../model/encode-commit.ts';
+import { encodeInfo } from '../model/encode-info.ts';
 import { TOOL_CALL_STATES } from '../model/tool-call.ts';
 import {
   type CallChange,

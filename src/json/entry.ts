@@ -1,6 +1,6 @@
 import type { Bookmark, DocumentKind } from '../model/agent.ts';
 import type { CallState } from '../model/call-book.ts';
-import type { EncodedInfo } from '../model/encode-commit.ts';
+import type { EncodedInfo } from '../model/encode-info.ts';
 
 /** The first line of a log. */
 export interface LogHeader {

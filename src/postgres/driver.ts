@@ -69,7 +69,8 @@ export class PostgresDriver implements Driver {
   }
 
   async transact<T>(script: () => Script<T>): Promise<T> {
-    return this.#inTransaction('BEGIN', script);
+    // Whatever the server's default is: scripts lock first, and what they read next must be what is there then.
+    return this.#inTransaction('BEGIN ISOLATION LEVEL READ COMMITTED', script);
   }
 
   async batch(batch: Batch): Promise<BatchOutcome> {

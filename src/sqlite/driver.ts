@@ -39,6 +39,8 @@ export class SqliteDriver implements Driver, Executor {
   readonly #db: Database;
   readonly #path: string;
   readonly #queue: WriteQueue;
+  readonly #begin: Prepared;
+  readonly #end: Prepared;
   readonly #compiled = new Map<Statement, Compiled>();
   readonly #listeners = new Set<() => void>();
   #poll: NodeJS.Timeout | undefined;
@@ -50,6 +52,8 @@ export class SqliteDriver implements Driver, Executor {
     this.#db = db;
     this.#path = path;
     this.#queue = new WriteQueue(db, busyTimeoutMs);
+    this.#begin = db.prepare('BEGIN');
+    this.#end = db.prepare('COMMIT');
   }
 
   /** Repeats `work` for as long as the store waits for other processes. */
@@ -88,11 +92,11 @@ export class SqliteDriver implements Driver, Executor {
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {
     return this.#reading(() => {
-      this.#db.exec('BEGIN');
+      this.#begin.run();
       try {
         return this.#drive(script());
       } finally {
-        if (this.#db.inTransaction) this.#db.exec('COMMIT');
+        if (this.#db.inTransaction) this.#end.run();
       }
     });
   }

@@ -1,4 +1,4 @@
-import type { EncodedInfo } from '../../model/encode-commit.ts';
+import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { Op } from '../batch.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { SqlValue } from '../driver.ts';

@@ -1,11 +1,7 @@
 import { ValidationError } from '../../errors.ts';
 import { CallBook, type CallState } from '../../model/call-book.ts';
-import {
-  type EncodedCommit,
-  type EncodedDocument,
-  type EncodedInfo,
-  joinPayloads,
-} from '../../model/encode-commit.ts';
+import { type EncodedCommit, type EncodedDocument, joinPayloads } from '../../model/encode-commit.ts';
+import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';

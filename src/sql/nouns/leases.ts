@@ -5,8 +5,9 @@ import { NOW, withClock } from '../clock.ts';
 import { number, numberOrNull } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
+import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
-import { HeldLeases } from './held-leases.ts';
+import { type Grant, HeldLeases } from './held-leases.ts';
 
 const DEFAULT_TTL_MS = 15_000;
 const MIN_TTL_MS = 50;
@@ -91,15 +92,7 @@ export class Leases {
       const agentId = String(row.agent_id);
       const keys = { tree: number(row.tree), agent: number(row.agent) };
       this.#context.directory.remember(agentId, keys);
-      return this.held.add({
-        keys,
-        agentId,
-        token: number(row.lease_token),
-        holderId,
-        ttlMs,
-        expiresAt: number(row.lease_expires_at),
-        aliveUntil: asked + ttlMs,
-      });
+      return this.#hold({ keys, agentId, holderId, ttlMs, asked }, row);
     });
   }
 
@@ -121,17 +114,22 @@ export class Leases {
         dead?.expiresAt ?? null,
       ]);
       if (!row) return this.#look(keys, contender);
-      return this.held.add({
-        keys,
-        agentId,
-        token: number(row.lease_token),
-        holderId,
-        ttlMs,
-        expiresAt: number(row.lease_expires_at),
-        aliveUntil: asked + ttlMs,
-      });
+      return this.#hold({ keys, agentId, holderId, ttlMs, asked }, row);
     });
     return lease === 'held' ? undefined : lease;
+  }
+
+  /** `asked`: when the database was asked, on the monotonic clock; the lease can't end before that plus its time. */
+  #hold(
+    { asked, ...grant }: Pick<Grant, 'keys' | 'agentId' | 'holderId' | 'ttlMs'> & { asked: number },
+    row: Row,
+  ): AgentLease {
+    return this.held.add({
+      ...grant,
+      token: number(row.lease_token),
+      expiresAt: number(row.lease_expires_at),
+      aliveUntil: asked + grant.ttlMs,
+    });
   }
 
   async #look(keys: AgentKeys, contender: Contender): Promise<'held' | undefined> {
