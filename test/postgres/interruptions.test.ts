@@ -104,11 +104,14 @@ describe('a connection that breaks in the middle of a commit', () => {
   });
 });
 
+/** The statement as it goes over the wire, with its end: not the word within another one. */
+const COMMIT = 'COMMIT\u0000';
+
 describe('a connection that breaks in the middle of a transaction', () => {
   it.each(['before', 'after'] as const)('(%s its end) leaves a fork or none', async (when) => {
     const { store, network, witness } = await behindNetwork();
     await createAgent(store, 'a', [...conversation(4), asks('open')]);
-    network.cut(when, 'COMMIT');
+    network.cut(when, COMMIT);
     await unavailable(store.fork('a', { agentId: 'b' }));
     expect(await witness.list()).toEqual(when === 'after' ? ['a', 'b'] : ['a']);
     expect((await witness.checkConsistency()).issues).toEqual([]);
@@ -120,7 +123,7 @@ describe('a connection that breaks in the middle of a transaction', () => {
     const { store, network, witness } = await behindNetwork();
     await createAgent(store, 'a', conversation(4));
     await store.fork('a', { at: 2, agentId: 'b' });
-    network.cut(when, 'COMMIT');
+    network.cut(when, COMMIT);
     await unavailable(store.delete('a'));
     expect(await witness.exists('a')).toBe(when === 'before');
     expect(await store.exists('a')).toBe(when === 'before');
@@ -133,7 +136,7 @@ describe('a connection that breaks in the middle of a transaction', () => {
     const { store, network, witness } = await behindNetwork();
     await createAgent(store, 'a', [user('1'), asks('x'), answers('x'), user('2')]);
     // Not the end of the look at what is stored, which comes first.
-    network.cut(when, 'COMMIT', 'FOR UPDATE');
+    network.cut(when, COMMIT, 'FOR UPDATE');
     await unavailable(store.saveMessages('a', [user('1'), user('new')]));
     const expected = [
       user('1'),
