@@ -1,7 +1,16 @@
-import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op, Pin } from '../sql/batch.ts';
+import {
+  type Batch,
+  type BatchOutcome,
+  columnsOf,
+  type HeadGuard,
+  type HeadUpdate,
+  type Op,
+  type Pin,
+} from '../sql/batch.ts';
 import type { Row, SqlParam, SqlValue } from '../sql/driver.ts';
 import { type ColumnKind, table } from '../sql/schema/tables.ts';
 import { composed, type Statement } from '../sql/statement.ts';
+import { ABSENT_TABLE } from './dialect.ts';
 
 /**
  * A batch as one statement: the pin, the lock on the head, the conditions on the locked row, the head's
@@ -22,7 +31,7 @@ export function renderBatch(batch: Batch, channel: string): { statement: Stateme
   if (batch.guard) parts.push(...guardParts(batch.guard, batch.pin !== undefined, bind));
   const source = batch.guard ? 'head, ' : batch.pin ? 'pin, ' : '';
   batch.ops.forEach((op, i) => {
-    if (op.rows.length > 0 && op.table !== 'metadata')
+    if (op.rows.length > 0 && op.table !== ABSENT_TABLE)
       parts.push(`op${i} AS (${opPart(op, source, batch.guard, bind)})`);
   });
   const text = `WITH ${parts.join(',\n')}\n${resultPart(batch, channel, bind)}`;
@@ -101,7 +110,7 @@ const ARRAY_TYPES: Record<ColumnKind, string> = {
 
 function opPart(op: Op, source: string, guard: HeadGuard | undefined, bind: Bind): string {
   const definition = table(op.table);
-  const columns = op.kind === 'update' || op.kind === 'remove' ? op.columns : Object.keys(definition.columns);
+  const columns = columnsOf(op);
   const kindOf = (column: string): ColumnKind => definition.columns[column] ?? 'text';
   const arrays = columns.map((column, i) =>
     bind(

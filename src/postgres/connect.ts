@@ -58,14 +58,21 @@ async function closedOnFailure(
   }
 }
 
+/** A pool of the caller's, which we use and never close. */
+export function isPool(connection: PostgresConnection | Pool): connection is Pool {
+  return (
+    typeof (connection as Partial<Pool>).connect === 'function' &&
+    typeof (connection as Partial<Pool>).query === 'function'
+  );
+}
+
 async function createDriver(
   connection: PostgresConnection | Pool,
   schema: string,
   prepare: 'auto' | boolean,
 ): Promise<PostgresDriver> {
   const pg = (await import('pg')).default;
-  const given =
-    'query' in connection && typeof connection.query === 'function' ? (connection as Pool) : undefined;
+  const given = isPool(connection) ? connection : undefined;
   const pool =
     given ??
     new pg.Pool({

@@ -1,5 +1,8 @@
 import { type Dialect, TABLE_PREFIX, VIEW_PREFIX } from '../sql/dialect.ts';
 
+/** SQLite's index for metadata filters. */
+export const ABSENT_TABLE = 'metadata';
+
 export interface PostgresDialect extends Dialect {
   readonly name: 'postgres';
   readonly schema: string;
@@ -12,7 +15,7 @@ export function postgresDialect(schema: string): PostgresDialect {
     name: 'postgres',
     schema,
     table: (name) => `${quoted}.${TABLE_PREFIX}${name}`,
-    absentTable: 'metadata',
+    absentTable: ABSENT_TABLE,
     view: (name) => `${quoted}.${VIEW_PREFIX}${name}`,
   };
 }

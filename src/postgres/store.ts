@@ -4,7 +4,7 @@ import { StoreConfigError } from '../errors.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
-import { connectPostgres, connectReader } from './connect.ts';
+import { connectPostgres, connectReader, isPool } from './connect.ts';
 
 export interface PostgresOptions {
   /** The schema that holds the tables; created if it is missing. Default `public`. */
@@ -99,11 +99,4 @@ function checkUrl(url: unknown): string {
     throw new StoreConfigError('The connection URL must begin with "postgres://" or "postgresql://".');
   }
   return url;
-}
-
-function isPool(connection: PostgresConnection | Pool): connection is Pool {
-  return (
-    typeof (connection as Partial<Pool>).connect === 'function' &&
-    typeof (connection as Partial<Pool>).query === 'function'
-  );
 }

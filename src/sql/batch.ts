@@ -1,5 +1,5 @@
 import type { SqlValue } from './driver.ts';
-import type { TableName } from './schema/tables.ts';
+import { type TableName, table } from './schema/tables.ts';
 
 /**
  * A batch is the write path as data: at most one pin, at most one guarded head update, and rows for
@@ -74,6 +74,11 @@ export type Op =
       rows: SqlValue[][];
     }
   | { kind: 'remove'; table: TableName; columns: readonly string[]; rows: SqlValue[][] };
+
+/** The columns that an operation's rows have values for, in their order. */
+export function columnsOf(op: Op): readonly string[] {
+  return op.kind === 'update' || op.kind === 'remove' ? op.columns : Object.keys(table(op.table).columns);
+}
 
 /** The head as it was when the guard was evaluated: it says why a batch was refused. */
 export interface BatchOutcome {

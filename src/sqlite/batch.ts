@@ -1,4 +1,12 @@
-import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/batch.ts';
+import {
+  type Batch,
+  type BatchOutcome,
+  columnsOf,
+  type HeadGuard,
+  type ObservedHead,
+  type Op,
+  type Pin,
+} from '../sql/batch.ts';
 import type { Row, SqlValue } from '../sql/driver.ts';
 import { type ColumnKind, table } from '../sql/schema/tables.ts';
 import { composed, type Statement, statement } from '../sql/statement.ts';
@@ -120,7 +128,7 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
 function writeRows(db: Executor, op: Op, firstCursor: number, floor: number): void {
   if (op.rows.length === 0 || op.table === sqliteDialect.absentTable) return;
   const definition = table(op.table);
-  const columns = op.kind === 'update' || op.kind === 'remove' ? op.columns : Object.keys(definition.columns);
+  const columns = columnsOf(op);
   const kinds = columns.map((column) => definition.columns[column]);
   const text = rowStatement(op, columns);
   for (const row of op.rows) db.run(text, finish(row, kinds, firstCursor, floor));

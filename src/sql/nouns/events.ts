@@ -17,33 +17,18 @@ const POLL_MS = 250;
 const WATCH_MS = 60_000;
 
 /** The head comes along so that a missing agent and pruned events are told apart from no events. */
-const READ = statement(
-  'read_events',
-  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
-   FROM {heads} h LEFT JOIN (
-     SELECT cursor, created_at, payload FROM {events}
-     WHERE tree = $1 AND agent = $2 AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
-);
+const READ = statement('read_events', readText(''));
+const READ_PROGRESS = statement('read_progress_events', readText('AND channel = 0'));
+/** The literal condition is the partial index's: it serves the rarer channels. */
+const READ_CHANNEL = statement('read_events_of_channel', readText('AND channel = $5 AND channel <> 0'));
 
-const READ_CHANNEL = statement(
-  'read_events_of_channel',
-  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
+function readText(ofChannel: string): string {
+  return `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
    FROM {heads} h LEFT JOIN (
      SELECT cursor, created_at, payload FROM {events}
-     WHERE tree = $1 AND agent = $2 AND channel = $5 AND channel <> 0 AND cursor > $3
-     ORDER BY cursor LIMIT $4) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
-);
-
-const READ_PROGRESS = statement(
-  'read_progress_events',
-  `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
-   FROM {heads} h LEFT JOIN (
-     SELECT cursor, created_at, payload FROM {events}
-     WHERE tree = $1 AND agent = $2 AND channel = 0 AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`,
-);
+     WHERE tree = $1 AND agent = $2 ${ofChannel} AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
+   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`;
+}
 
 /** The lock keeps the agent from being deleted in between; it doesn't hold up commits. */
 const SAVE_DELTA = statement('save_delta', {
