@@ -1,3 +1,40 @@
+export { Agent } from './agent/agent.ts';
+export type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent/agent-options.ts';
+export type { CompactionResult } from './agent/compaction.ts';
+export {
+  AgentBusyError,
+  AgentClosedError,
+  ApprovalRequiredError,
+  MaxStepsError,
+  ModelError,
+  TurnInterruptedError,
+} from './agent/errors.ts';
+export { type FollowOptions, followAgent } from './agent/follow.ts';
+export type { LanguageModel } from './agent/model.ts';
+export type { AgentStreamPart, PartOf, TokenUsage, TurnStatus } from './agent/stream-part.ts';
+export type { AgentTemplate, ModelSettings, StepChanges, StepView } from './agent/template.ts';
+export {
+  type ApprovalContext,
+  defineTool,
+  type InferInput,
+  type SdkTool,
+  type Tool,
+  type ToolDefinition,
+  type ToolSet,
+} from './agent/tool.ts';
+export type { SpawnOptions, ToolContext } from './agent/tool-context.ts';
+export { fromModelMessages } from './agent/translate/from-model-messages.ts';
+export type {
+  ModelMessage,
+  ModelMessageInput,
+  SystemModelMessage,
+  ToolResultOutput,
+} from './agent/translate/model-message.ts';
+export { toModelMessages } from './agent/translate/to-model-messages.ts';
+export type { UIMessage, UIMessageChunk, UIMessageMetadata } from './agent/translate/ui-message.ts';
+export { toUIMessages, type UIMessagesOptions } from './agent/translate/ui-messages.ts';
+export { toUIMessageStream, type UIMessageStreamOptions } from './agent/translate/ui-stream.ts';
+export type { TurnResult } from './agent/turn.ts';
 export * from './errors.ts';
 export { JSONStore, type JSONStoreOptions } from './json/store.ts';
 export type {

@@ -4,6 +4,7 @@ import { JSONStore } from '../../src/json/store.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import type { Backend, Runner } from '../../src/testing/harness.ts';
+import { WITHOUT_SQLITE } from './environment.ts';
 import type { PostgresName } from './postgres-database.ts';
 import { postgresDatabase } from './postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from './temporary.ts';
@@ -19,6 +20,24 @@ export const runner: Runner = {
     it(name, body, timeoutMs);
   },
 };
+
+/** Every kind that runs here. Call it at the top level of a test file. */
+export function allBackends(): Backend[] {
+  const sqlite = process.env[WITHOUT_SQLITE] === undefined ? [sqliteBackend()] : [];
+  return [jsonBackend(), ...sqlite, postgresBackend('postgres18')];
+}
+
+/** The quickest with queries that runs here. Call it at the top level of a test file. */
+export function anySqlBackend(): Backend {
+  if (process.env[WITHOUT_SQLITE] !== undefined) return postgresBackend('postgres18');
+  return {
+    ...sqliteBackend(),
+    create: async () => ({
+      open: async () => new SqliteStore(':memory:'),
+      destroy: async () => undefined,
+    }),
+  };
+}
 
 export function jsonBackend(): Backend {
   return {

@@ -1,6 +1,9 @@
 /** Names the server that the tests use in place of their own ones. */
 export const TEST_POSTGRES_URL = 'KODE_TEST_POSTGRES_URL';
 
+/** Set where better-sqlite3 doesn't run: the agent's tests then do without SQLite. */
+export const WITHOUT_SQLITE = 'TEST_WITHOUT_SQLITE';
+
 /**
  * Takes away the variables that would point a store, or the PostgreSQL driver, at a database of the
  * caller's: people export them for production. Tests that are about them set their own. How often the

@@ -1,5 +1,8 @@
-import { writeSync } from 'node:fs';
+import { appendFileSync, writeSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
+
+/** Names a file to which the line goes instead, for the program that sums up several runs. */
+const SUMMARY_FILE = 'TEST_SUMMARY_FILE';
 
 /**
  * Ends a run with one plain line, "N passed, N failed". Files that can't be loaded and errors outside of
@@ -10,10 +13,14 @@ export class SummaryReporter implements Reporter {
   #failed = 0;
 
   onInit(): void {
+    const { [SUMMARY_FILE]: file } = process.env;
+    delete process.env[SUMMARY_FILE];
     process.once('exit', (code) => {
       const failed = code === 0 ? this.#failed : Math.max(this.#failed, 1);
+      const line = `${this.#passed} passed, ${failed} failed\n`;
       // Written at once: a stream may not get to it any more.
-      writeSync(process.stdout.fd, `\n${this.#passed} passed, ${failed} failed\n`);
+      if (file === undefined) writeSync(process.stdout.fd, `\n${line}`);
+      else appendFileSync(file, line);
     });
   }
 

@@ -1,0 +1,48 @@
+import type { AgentInfo } from '../model/agent.ts';
+import type { AgentLease, Store } from '../store/store.ts';
+import type { LanguageModel } from './model.ts';
+import type { AgentTemplate } from './template.ts';
+
+export interface ModelOption {
+  /** A language model of the AI SDK. */
+  provider?: LanguageModel | undefined;
+  /** Another name for `provider`. */
+  model?: LanguageModel | undefined;
+  /** How long the agent's lease outlives its process, in milliseconds. Default: 15,000. */
+  ttlMs?: number | undefined;
+}
+
+export interface CreateOptions extends ModelOption {
+  store: Store;
+  template: AgentTemplate;
+  /** Default: a new one. */
+  agentId?: string | undefined;
+  userId?: string | undefined;
+  metadata?: Record<string, unknown> | undefined;
+}
+
+export interface ResumeOptions extends ModelOption {
+  store: Store;
+  /** The template, or a function that chooses it by what is stored of the agent. */
+  template: AgentTemplate | ((info: AgentInfo) => AgentTemplate);
+  /** A lease that the caller holds, from `claimResumable` or `acquireAgentLock`. The agent gives it back. */
+  lease?: AgentLease | undefined;
+  /** How long to wait for another holder of the agent's lease, in milliseconds. Default: 0. */
+  waitMs?: number | undefined;
+}
+
+export interface OpenOptions extends ResumeOptions {
+  userId?: string | undefined;
+  metadata?: Record<string, unknown> | undefined;
+}
+
+export interface TurnOptions {
+  /** Interrupts the turn; what had arrived is kept. */
+  signal?: AbortSignal | undefined;
+  /** Names the input: sent again under the same name, it is stored once, and its answer is given again. */
+  operationId?: string | undefined;
+  /** A schema (zod 3 or 4, standard schema, `jsonSchema()`): the answer is an object that it accepts. */
+  output?: unknown | undefined;
+  /** What to do while another turn runs. Default: 'reject', with `AgentBusyError`. */
+  whenBusy?: 'reject' | 'queue' | undefined;
+}

@@ -1,0 +1,360 @@
+import { randomUUID } from 'node:crypto';
+import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors.ts';
+import type { AgentInfo } from '../model/agent.ts';
+import { generateAgentId, validateAgentId } from '../model/ids.ts';
+import type { ContentBlock } from '../model/message.ts';
+import type { ToolCallRecord } from '../model/tool-call.ts';
+import type { AgentLease, Store } from '../store/store.ts';
+import type { CreateOptions, ModelOption, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
+import { type CompactionResult, compact } from './compaction.ts';
+import { ApprovalRequiredError, MaxStepsError, TurnInterruptedError } from './errors.ts';
+import { Journal } from './journal.ts';
+import { runTurn, type TurnInput } from './loop.ts';
+import { type LanguageModel, validateModel } from './model.ts';
+import { parseOutput } from './output.ts';
+import { PartStream } from './part-stream.ts';
+import { recover } from './recover.ts';
+import { type OpenHelper, spawner } from './spawn.ts';
+import type { AgentStreamPart } from './stream-part.ts';
+import { type AgentTemplate, type ReadyTemplate, readyTemplate } from './template.ts';
+import type { Turn, TurnResult } from './turn.ts';
+import { TurnQueue } from './turn-queue.ts';
+
+/** A helper's parent died with it: its lease ends at the same time, and a little patience spares an error. */
+const HELPER_WAIT_MS = 20_000;
+
+interface Parts {
+  store: Store;
+  model: LanguageModel;
+  template: ReadyTemplate;
+  givenTemplate: AgentTemplate;
+  journal: Journal;
+}
+
+/**
+ * An agent: a conversation with a model that calls tools, in which every step is stored before the next one
+ * begins. It holds its lease until `close()`, `store.close()` or the end of its process.
+ *
+ * @example
+ * const agent = await Agent.create({ provider: anthropic('…'), store, template: { id: 'clerk', tools: [refund] } });
+ * const result = await agent.run('Refund order 1042.');
+ * if (result.status === 'awaiting_approval') await agent.approve(result.approvals[0].toolCallId, { by: 'ana' });
+ * console.log((await agent.run()).text);
+ */
+export class Agent {
+  readonly #parts: Parts;
+  /** The turn under way, and the last of those that wait behind it. They resolve however the turns end. */
+  readonly #turns: TurnQueue;
+  #closed: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#turns = new TurnQueue(parts.journal.agentId);
+  }
+
+  /** A new agent. `AgentExistsError` if there is one with this id. */
+  static async create(options: CreateOptions): Promise<Agent> {
+    const { store, template, agentId = generateAgentId(), userId, metadata } = options;
+    const model = modelOf(options);
+    const ready = readyTemplate(template);
+    validateAgentId(agentId);
+    await store.commit(agentId, { info: { templateId: ready.id, userId, metadata }, expectedVersion: 0 });
+    return Agent.#start(
+      { store, model, template: ready, givenTemplate: template },
+      await store.acquireAgentLock(agentId, { ttlMs: options.ttlMs }),
+    );
+  }
+
+  /**
+   * An agent that exists, in any process. Calls that a crash cut off are sealed, or made ready to run again
+   * if their tool is idempotent. Never calls the model: `run()` goes on. `LockTimeoutError` while another
+   * holder has the lease.
+   */
+  static async resume(agentId: string, options: ResumeOptions): Promise<Agent> {
+    const { store, template, lease: given, waitMs = 0 } = options;
+    const model = modelOf(options);
+    const lease = given ?? (await store.acquireAgentLock(agentId, { waitMs, ttlMs: options.ttlMs }));
+    try {
+      if (lease.agentId !== agentId)
+        throw new ValidationError('lease', `is the lease of agent "${lease.agentId}"`);
+      const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
+      return await Agent.#start(
+        { store, model, template: readyTemplate(chosen), givenTemplate: chosen },
+        lease,
+      );
+    } catch (error) {
+      if (given === undefined) await lease.release();
+      throw error;
+    }
+  }
+
+  /** Resumes the agent, or creates it. Of two processes that do it at once, one creates it. */
+  static async open(agentId: string, options: OpenOptions): Promise<Agent> {
+    const { store, template, userId, metadata } = options;
+    if (!(await store.exists(agentId))) {
+      const chosen = typeof template === 'function' ? undefined : template;
+      if (chosen === undefined) {
+        throw new ValidationError('template', 'must be a template, not a function, for an agent that is new');
+      }
+      validateModel(options.provider ?? options.model);
+      const { id: templateId } = readyTemplate(chosen);
+      try {
+        await store.commit(agentId, { info: { templateId, userId, metadata }, expectedVersion: 0 });
+      } catch (error) {
+        if (!(error instanceof AgentExistsError)) throw error;
+      }
+    }
+    return Agent.resume(agentId, options);
+  }
+
+  static async #start(parts: Omit<Parts, 'journal'>, lease: AgentLease): Promise<Agent> {
+    const journal = new Journal(parts.store, lease);
+    await journal.load();
+    await recover(journal, parts.template);
+    return new Agent({ ...parts, journal });
+  }
+
+  get agentId(): string {
+    return this.#parts.journal.agentId;
+  }
+
+  /** The agent's to-dos, as they were last stored. */
+  get todos(): readonly unknown[] {
+    return this.#parts.journal.todos?.todos ?? [];
+  }
+
+  /** Resolves to the answer's text once it is stored. Rejects when the turn ends in any other way. */
+  async send(input: string | ContentBlock[], options: TurnOptions = {}): Promise<string> {
+    const result = await this.run(input, options);
+    switch (result.status) {
+      case 'completed':
+        return result.text;
+      case 'awaiting_approval':
+        throw new ApprovalRequiredError(this.agentId, result.approvals);
+      case 'interrupted':
+        throw new TurnInterruptedError(this.agentId);
+      case 'max_steps':
+        throw new MaxStepsError(this.agentId);
+    }
+  }
+
+  /** A turn; without an input, the rest of the one that was cut off, interrupted or decided. */
+  run(input?: string | ContentBlock[], options: TurnOptions = {}): Promise<TurnResult> {
+    return this.#turn(input, options, () => undefined);
+  }
+
+  /**
+   * A turn, part by part. It begins at once and goes on when its reader leaves; `signal` and `interrupt()` stop it.
+   */
+  stream(input?: string | ContentBlock[], options: TurnOptions = {}): AsyncIterableIterator<AgentStreamPart> {
+    const parts = new PartStream();
+    let finish: AgentStreamPart | undefined;
+    const end = (failure?: { error: unknown }) => {
+      if (finish) parts.push(finish);
+      parts.end(failure);
+    };
+    this.#turn(input, options, (part) => {
+      // Whoever reads that the turn has ended may begin the next one: it is told when that is so.
+      if (part.type === 'finish') finish = part;
+      else parts.push(part);
+    }).then(
+      () => end(),
+      (error: unknown) => end({ error }),
+    );
+    return parts;
+  }
+
+  /** The calls that wait for a decision. */
+  pendingApprovals(): Promise<ToolCallRecord[]> {
+    return this.#parts.journal.loadWaiting();
+  }
+
+  /** Allows a call, once. It runs with the next `run()`, here or in another process. */
+  approve(
+    toolCallId: string,
+    decision: { by?: string; note?: string; callSeq?: number } = {},
+  ): Promise<ToolCallRecord> {
+    return this.#decide(toolCallId, { ...decision, decision: 'allow' });
+  }
+
+  /** Denies a call, once. The model is told so, with the note, by the next `run()`. */
+  deny(
+    toolCallId: string,
+    decision: { by?: string; note?: string; callSeq?: number } = {},
+  ): Promise<ToolCallRecord> {
+    return this.#decide(toolCallId, { ...decision, decision: 'deny' });
+  }
+
+  /** Names the conversation as it is now, and returns the name. */
+  async snapshot(label = `snap-${randomUUID()}`): Promise<string> {
+    this.#turns.assertOpen();
+    await this.#parts.journal.commit({ snapshot: { id: label } });
+    return label;
+  }
+
+  /** A new agent with this one's conversation, or its part before `at` (a snapshot's name or a number of messages). */
+  async fork(options: { at?: string | number; agentId?: string } = {}): Promise<Agent> {
+    this.#turns.assertOpen();
+    const { store, model, givenTemplate } = this.#parts;
+    const agentId = await store.fork(this.agentId, options);
+    return Agent.resume(agentId, { store, model, template: givenTemplate });
+  }
+
+  /** Replaces the conversation by a summary for the model; the archive keeps it. Undefined when there is nothing to do. */
+  compact(): Promise<CompactionResult | undefined> {
+    return this.#turns.run('reject', async (signal) => {
+      const { journal } = this.#parts;
+      await this.#refresh();
+      await journal.refreshApprovals();
+      if (journal.waitingCalls.length > 0) {
+        throw new ApprovalRequiredError(this.agentId, await journal.loadWaiting());
+      }
+      if (journal.stepIsOpen) {
+        throw new ValidationError(
+          'compact',
+          "has to wait: calls of the last answer haven't run. Go on with run()",
+        );
+      }
+      return compact(this.#newTurn(signal, undefined, undefined, () => undefined));
+    });
+  }
+
+  /** Replaces the to-dos. */
+  async setTodos(todos: unknown[]): Promise<void> {
+    this.#turns.assertOpen();
+    await this.#parts.journal.commit({ todos: { todos } });
+  }
+
+  /** Stops the turn under way, if there is one, and resolves when it has stopped. What had arrived is kept. */
+  interrupt(): Promise<void> {
+    return this.#turns.interrupt();
+  }
+
+  /** Interrupts the turn under way and gives the lease back. The agent object can't be used any more. */
+  close(): Promise<void> {
+    this.#closed ??= this.#turns.close().then(() => this.#parts.journal.lease.release());
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #turn(
+    input: string | ContentBlock[] | undefined,
+    { signal: callers, operationId, output, whenBusy = 'reject' }: TurnOptions,
+    emit: (part: AgentStreamPart) => void,
+  ): Promise<TurnResult> {
+    const content = contentOf(input);
+    return this.#turns.run(whenBusy, async (interrupted) => {
+      const { journal } = this.#parts;
+      await this.#refresh();
+      if (content === undefined && journal.messageCount === 0 && journal.status === 'idle') {
+        throw new ValidationError('input', 'is missing, and the agent has no conversation to go on with');
+      }
+      const signals = [interrupted, journal.lease.signal, ...(callers ? [callers] : [])];
+      const turn = this.#newTurn(AbortSignal.any(signals), operationId, output, emit);
+      const start: TurnInput | undefined = content && { content, operationId };
+      const { status, text, finishReason } = await runTurn(turn, start);
+      return {
+        status,
+        text,
+        finishReason,
+        ...(output !== undefined && status === 'completed'
+          ? { output: await parseOutput(text, output) }
+          : {}),
+        approvals: status === 'awaiting_approval' ? await journal.loadWaiting() : [],
+        usage: turn.usage,
+      };
+    });
+  }
+
+  #newTurn(
+    signal: AbortSignal,
+    operationId: string | undefined,
+    output: unknown,
+    emit: (part: AgentStreamPart) => void,
+  ): Turn {
+    const { journal, template, model } = this.#parts;
+    return {
+      id: operationId ?? randomUUID(),
+      journal,
+      template,
+      model,
+      signal,
+      output,
+      emit,
+      spawn: (call, callSignal) =>
+        spawner(journal.agentId, call.callSeq, callSignal, this.#helpersOf(call.toolCallId)),
+      cleared: new Set(),
+      steps: 0,
+      usage: {},
+    };
+  }
+
+  #helpersOf(toolCallId: string): OpenHelper {
+    const { store, model } = this.#parts;
+    return async (id, template, { provider = model, metadata }) => {
+      if (!(await store.exists(id))) {
+        const parent = { parentAgentId: this.agentId, parentToolCallId: toolCallId };
+        const info = { templateId: readyTemplate(template).id, metadata, ...parent };
+        await store.commit(id, { info, expectedVersion: 0 });
+      }
+      const helper = await Agent.resume(id, { store, provider, template, waitMs: HELPER_WAIT_MS });
+      return {
+        agentId: id,
+        hasMessages: helper.#parts.journal.messageCount > 0,
+        run: (input, options) => helper.run(input, options),
+        pendingApprovals: () => helper.pendingApprovals(),
+        close: () => helper.close(),
+      };
+    };
+  }
+
+  /** What is remembered is what is stored, also after a commit of which nobody knows whether it succeeded. */
+  async #refresh(): Promise<void> {
+    const { journal, template } = this.#parts;
+    journal.assertLeased();
+    if (!journal.outdated) return;
+    await journal.load();
+    await recover(journal, template);
+  }
+
+  async #decide(
+    toolCallId: string,
+    decision: { decision: 'allow' | 'deny'; by?: string; note?: string; callSeq?: number },
+  ): Promise<ToolCallRecord> {
+    const { store } = this.#parts;
+    const record = await store.decideApproval(this.agentId, toolCallId, decision);
+    const { callSeq, toolName } = record;
+    await store.appendEvent(this.agentId, {
+      channel: 'control',
+      type: 'tool-approval-response',
+      callSeq,
+      toolCallId,
+      toolName,
+      approved: decision.decision === 'allow',
+    });
+    return record;
+  }
+}
+
+function modelOf({ provider, model = provider }: ModelOption): LanguageModel {
+  validateModel(model);
+  return model;
+}
+
+async function infoOf(store: Store, agentId: string): Promise<AgentInfo> {
+  const info = await store.loadInfo(agentId);
+  if (info === undefined) throw new AgentNotFoundError(agentId);
+  return info;
+}
+
+function contentOf(input: string | ContentBlock[] | undefined): ContentBlock[] | undefined {
+  if (input === undefined) return undefined;
+  const content = typeof input === 'string' ? [{ type: 'text', text: input }] : input;
+  if (input === '' || !Array.isArray(content) || content.length === 0) {
+    throw new ValidationError('input', 'must be a text or an array of content blocks, and not empty');
+  }
+  return content;
+}

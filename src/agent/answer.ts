@@ -1,0 +1,220 @@
+import type { ContentBlock } from '../model/message.ts';
+import { messageOf } from './failure.ts';
+import type { TokenUsage } from './stream-part.ts';
+import { blockOf } from './translate/from-model-messages.ts';
+import type { ToolResultOutput } from './translate/model-message.ts';
+
+/** A part of the model SDK's stream, as far as it is looked at here. Kinds that aren't known are kept whole. */
+export interface SdkPart {
+  type: string;
+  id?: string;
+  text?: string;
+  toolCallId?: string;
+  toolName?: string;
+  input?: unknown;
+  output?: unknown;
+  error?: unknown;
+  invalid?: boolean;
+  providerExecuted?: boolean;
+  preliminary?: boolean;
+  providerMetadata?: Record<string, unknown>;
+  [key: string]: unknown;
+}
+
+/** A piece of the answer, in the order in which the pieces began. */
+interface Piece {
+  part: Record<string, unknown> & { type: string };
+  /** Text and reasoning end; other pieces arrive whole. */
+  ended: boolean;
+  /** Why a call can't be run: the model wrote no valid JSON, or asked for a tool that doesn't exist. */
+  refusal?: string | undefined;
+}
+
+/** Parts of the stream that are about the call to the model, not about its answer. */
+const NOT_CONTENT = new Set([
+  'start',
+  'start-step',
+  'finish-step',
+  'finish',
+  'abort',
+  'error',
+  'raw',
+  'ping',
+  'source',
+]);
+
+/** What ai 7 passes on as content, although it tells of the call: the id and the usage so far. */
+const CALL_KINDS = new Set(['anthropic.message_start']);
+
+/**
+ * Puts a streamed answer together as the message that is stored and sent back: pieces in their order, each
+ * with the provider's metadata, which must go back verbatim.
+ */
+export class Answer {
+  finishReason = 'unknown';
+  /** The provider said how the answer ends. Some proxies end a stream as if it were whole. */
+  isWhole = false;
+  modelId: string | undefined;
+  usage: TokenUsage = {};
+  readonly #pieces: Piece[] = [];
+  readonly #streaming = new Map<string, Piece>();
+
+  add(part: SdkPart): void {
+    const [kind = '', phase] = splitName(part.type);
+    if (part.type === 'finish-step') this.#finish(part);
+    else if (kind === 'text' || kind === 'reasoning') this.#addStreamed(kind, phase, part);
+    else if (kind !== 'tool-input' && isContent(part)) this.#addWhole(part);
+  }
+
+  /** The answer as stored blocks. */
+  blocks(): ContentBlock[] {
+    return this.#pieces.filter(hasContent).map(({ part }) => blockOf(part));
+  }
+
+  /**
+   * Of an answer that was cut off: without what providers refuse to be sent back (reasoning without its
+   * signature, calls of their own that have no result) and without half a call.
+   */
+  partialBlocks(): ContentBlock[] {
+    const parts = this.#pieces.map(({ part }) => part);
+    const answered = new Set(
+      parts.filter(({ type }) => type === 'tool-result').map((part) => part.toolCallId),
+    );
+    // Parts of one summary share an item, and only the last of them carries what signs it.
+    const signed = new Set(parts.filter(isSigned).map(itemOf));
+    return this.#pieces
+      .filter(({ part, ended, refusal }) => {
+        if (part.type === 'reasoning') return ended && (isSigned(part) || signed.has(itemOf(part)));
+        if (part.type !== 'tool-call') return true;
+        return part.providerExecuted ? answered.has(part.toolCallId) : refusal === undefined;
+      })
+      .filter(hasContent)
+      .map(({ part }) => blockOf(part));
+  }
+
+  /** For each call of the answer, in order: why it can't be run, or undefined. */
+  refusals(): (string | undefined)[] {
+    return this.#pieces.filter(({ part }) => part.type === 'tool-call').map(({ refusal }) => refusal);
+  }
+
+  #addStreamed(kind: string, phase: string | undefined, part: SdkPart): void {
+    const key = `${kind} ${part.id}`;
+    let piece = this.#streaming.get(key);
+    if (piece === undefined) {
+      piece = { part: { type: kind, text: '' }, ended: false };
+      this.#pieces.push(piece);
+      this.#streaming.set(key, piece);
+    }
+    if (phase === 'delta') piece.part.text = `${piece.part.text}${part.text ?? ''}`;
+    // A signature comes with whichever part its provider chose: the last one that has metadata counts.
+    if (part.providerMetadata !== undefined) piece.part.providerOptions = part.providerMetadata;
+    if (phase === 'end') {
+      piece.ended = true;
+      this.#streaming.delete(key);
+    }
+  }
+
+  #addWhole(part: SdkPart): void {
+    const { type, toolCallId, toolName, providerExecuted, providerMetadata } = part;
+    const options = providerMetadata === undefined ? {} : { providerOptions: providerMetadata };
+    switch (type) {
+      case 'tool-call': {
+        const input = part.invalid && typeof part.input !== 'object' ? {} : part.input;
+        const executed = providerExecuted ? { providerExecuted } : {};
+        const refusal = part.invalid ? messageOf(part.error) : undefined;
+        this.#push({ type, toolCallId, toolName, input, ...executed, ...options }, refusal);
+        return;
+      }
+      case 'tool-result':
+      case 'tool-error': {
+        // Errors of calls that aren't the provider's repeat what an invalid call said of itself.
+        if (providerExecuted && !part.preliminary) {
+          this.#push({ type: 'tool-result', toolCallId, toolName, output: providerOutput(part), ...options });
+        }
+        return;
+      }
+      case 'file':
+      case 'reasoning-file': {
+        const { base64, mediaType } = part.file as { base64: string; mediaType: string };
+        this.#push({ type, data: base64, mediaType, ...options });
+        return;
+      }
+      default: {
+        const { providerMetadata: _moved, ...rest } = part;
+        this.#push({ ...rest, ...options });
+      }
+    }
+  }
+
+  #push(part: Piece['part'], refusal?: string): void {
+    this.#pieces.push({ part, ended: true, refusal });
+  }
+
+  #finish(part: SdkPart): void {
+    const { finishReason, rawFinishReason, response, usage } = part as unknown as FinishStep;
+    this.finishReason = finishReason;
+    this.isWhole = /^(error|interrupted)$/.test(finishReason)
+      ? false
+      : rawFinishReason !== undefined || !/^(other|unknown)$/.test(finishReason);
+    this.modelId = response?.modelId;
+    this.usage = withoutUndefined({
+      inputTokens: usage?.inputTokens,
+      outputTokens: usage?.outputTokens,
+      cachedTokens: usage?.inputTokenDetails?.cacheReadTokens ?? usage?.cachedInputTokens,
+      reasoningTokens: usage?.outputTokenDetails?.reasoningTokens ?? usage?.reasoningTokens,
+    });
+  }
+}
+
+interface FinishStep {
+  finishReason: string;
+  rawFinishReason?: string;
+  response?: { modelId?: string };
+  usage?: {
+    inputTokens?: number;
+    outputTokens?: number;
+    inputTokenDetails?: { cacheReadTokens?: number };
+    outputTokenDetails?: { reasoningTokens?: number };
+    cachedInputTokens?: number;
+    reasoningTokens?: number;
+  };
+}
+
+function isContent({ type, kind }: SdkPart): boolean {
+  return !NOT_CONTENT.has(type) && !(type === 'custom' && CALL_KINDS.has(String(kind)));
+}
+
+/** `text-delta` → `text`, `delta`. */
+function splitName(type: string): [string, string | undefined] {
+  const match = /^(.+)-(start|delta|end)$/.exec(type);
+  return match ? [match[1] ?? '', match[2]] : [type, undefined];
+}
+
+/** Under the names of Anthropic, OpenAI and Google. */
+const SIGNATURES = ['signature', 'redactedData', 'reasoningEncryptedContent', 'thoughtSignature'];
+
+function isSigned({ providerOptions }: Piece['part']): boolean {
+  const options = Object.values(providerOptions ?? {}) as (Record<string, unknown> | undefined)[];
+  return options.some((one) => SIGNATURES.some((name) => typeof one?.[name] === 'string'));
+}
+
+/** Something of its own where a part has no item. */
+function itemOf(part: Piece['part']): unknown {
+  const { openai } = (part.providerOptions ?? {}) as { openai?: { itemId?: unknown } };
+  return openai?.itemId ?? part;
+}
+
+function hasContent({ part }: Piece): boolean {
+  return part.type !== 'text' || part.text !== '' || part.providerOptions !== undefined;
+}
+
+/** What the provider's own tool gave, as the SDK sends it back. */
+function providerOutput(part: SdkPart): ToolResultOutput {
+  const [type, value] = part.type === 'tool-error' ? ['error-json', part.error] : ['json', part.output];
+  if (type === 'json' && typeof value === 'string') return { type: 'text', value };
+  return { type, value: value ?? null } as ToolResultOutput;
+}
+
+export function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as never;
+}

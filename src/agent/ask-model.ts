@@ -1,0 +1,174 @@
+import type { ModelUsage } from '../model/agent.ts';
+import type { ContentBlock, Message } from '../model/message.ts';
+import { Answer, type SdkPart, withoutUndefined } from './answer.ts';
+import { configHash } from './config-hash.ts';
+import { DeltaWriter } from './delta-writer.ts';
+import { modelError } from './failure.ts';
+import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
+import { loadSdk, type Sdk } from './sdk.ts';
+import { sdkTools } from './sdk-tools.ts';
+import { sendable } from './sendable.ts';
+import type { AgentStreamPart, TokenUsage } from './stream-part.ts';
+import type { ModelSettings } from './template.ts';
+import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
+import { toModelMessages } from './translate/to-model-messages.ts';
+import type { Turn } from './turn.ts';
+
+/** What one call to the model gave. */
+export interface StepAnswer {
+  blocks: ContentBlock[];
+  /** For each call of the answer, in order: why it can't be run, or undefined. */
+  refusals: (string | undefined)[];
+  finishReason: string;
+  tokens: TokenUsage;
+  usage: ModelUsage;
+  /** Tokens that the conversation takes up after this answer, where the provider tells. */
+  contextTokens: number | undefined;
+  /** Why the answer isn't whole: the turn was stopped, or the call failed on the way. */
+  cut: unknown;
+}
+
+/** What is sent for one step. */
+interface Request {
+  model: LanguageModel;
+  system: string | SystemModelMessage[] | undefined;
+  messages: ModelMessage[];
+  settings: ModelSettings;
+}
+
+/** What streamed by is shown at once; calls and steps are shown when they are stored. */
+const SHOWN_AT_ONCE = /^(text|reasoning|tool-input)-(start|delta|end)$|^(source|file)$/;
+
+/** Asks the model for the next answer of a turn. It only reads what is stored; storing the answer is the turn's. */
+export async function askModel(turn: Turn): Promise<StepAnswer> {
+  const request = await prepare(turn);
+  const { stepNumber } = turn.journal;
+  turn.steps += 1;
+  turn.emit({ type: 'start-step', stepNumber });
+  const deltas = new DeltaWriter(turn, stepNumber);
+  try {
+    const answer = await callModel(turn, request, (part) => {
+      deltas.add(part);
+      if (SHOWN_AT_ONCE.test(part.type)) turn.emit(part as unknown as AgentStreamPart);
+    });
+    // What isn't stored mustn't stay on show.
+    if (answer.blocks.length === 0) await deltas.retract();
+    return answer;
+  } finally {
+    await deltas.stop();
+  }
+}
+
+/**
+ * Asks about the conversation, beside the turn: nothing of it is shown. The tools stay in the request, because
+ * providers refuse calls in a prompt without them, and because the prompt's beginning is then in the cache.
+ */
+export function askAside(turn: Turn, conversation: Message[]): Promise<StepAnswer> {
+  const { systemPrompt: system, settings } = turn.template;
+  const messages = toModelMessages(conversation);
+  const request = {
+    model: turn.model,
+    system,
+    messages,
+    settings: { ...settings, toolChoice: 'auto' as const },
+  };
+  return callModel({ ...turn, output: undefined }, request, () => undefined);
+}
+
+async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) => void): Promise<StepAnswer> {
+  const sdk = await loadSdk();
+  const answer = new Answer();
+  const clock = new StepClock();
+  let cut: unknown;
+  try {
+    for await (const part of await stream(sdk, turn, request)) {
+      if (part.type === 'error') cut = modelError(part.error);
+      if (part.type === 'abort') cut = turn.signal.reason;
+      clock.see(part);
+      answer.add(part);
+      watch(part);
+    }
+    if (!answer.isWhole) cut ??= modelError('the answer broke off before its end');
+  } catch (error) {
+    cut = modelError(error);
+  }
+  const { inputTokens, outputTokens } = answer.usage;
+  return {
+    blocks: cut === undefined ? answer.blocks() : answer.partialBlocks(),
+    refusals: answer.refusals(),
+    finishReason: answer.finishReason,
+    tokens: answer.usage,
+    contextTokens: inputTokens === undefined ? undefined : inputTokens + (outputTokens ?? 0),
+    usage: {
+      model: answer.modelId ?? modelIdOf(request.model),
+      ...answer.usage,
+      ...clock.times(),
+      configHash: await configHash(sdk, turn.template, request),
+    },
+    cut,
+  };
+}
+
+/** The prompt as it is stored, unless `prepareStep` changes what is sent. */
+async function prepare({ template, journal, model }: Turn): Promise<Request> {
+  const messages = toModelMessages(journal.context);
+  const changes = (await template.prepareStep?.({ messages, stepNumber: journal.stepNumber })) ?? {};
+  const {
+    messages: sent = messages,
+    system = template.systemPrompt,
+    model: other = model,
+    ...settings
+  } = changes;
+  return {
+    model: other,
+    system,
+    messages: sent,
+    settings: { ...template.settings, ...withoutUndefined(settings) },
+  };
+}
+
+async function stream(sdk: Sdk, turn: Turn, request: Request): Promise<AsyncIterable<SdkPart>> {
+  const { model, system, messages, settings } = request;
+  const { providerOptions, ...rest } = settings;
+  const defaults = defaultProviderOptions(model);
+  const options = {
+    ...rest,
+    model,
+    messages: sendable(sdk, messages),
+    // Messages of the system within the conversation were stored by the application, never by a user.
+    allowSystemInMessages: true,
+    abortSignal: turn.signal,
+    providerOptions: mergeOptions(defaults, providerOptions),
+    onError: () => undefined,
+    ...(system === undefined ? {} : { system }),
+    ...(turn.template.tools.size === 0 ? {} : { tools: await sdkTools(sdk, turn.template.tools) }),
+    ...(turn.output === undefined ? {} : { output: sdk.Output.object({ schema: turn.output as never }) }),
+  };
+  // The types of ai 6 and 7 differ where the values don't: `fullStream` gives the same parts in both.
+  return sdk.streamText(options as never).fullStream as AsyncIterable<unknown> as AsyncIterable<SdkPart>;
+}
+
+function mergeOptions(
+  defaults: Record<string, Record<string, unknown>>,
+  given: ModelSettings['providerOptions'] = {},
+): Record<string, Record<string, unknown>> {
+  const merged = { ...defaults, ...given };
+  for (const [name, options] of Object.entries(defaults)) merged[name] = { ...options, ...given[name] };
+  return merged;
+}
+
+/** How long the call took, and how long until something of the answer arrived. */
+class StepClock {
+  readonly #start = performance.now();
+  #first: number | undefined;
+
+  see({ type }: SdkPart): void {
+    if (/^(text|reasoning|tool-input)-delta$|^tool-call$/.test(type)) this.#first ??= performance.now();
+  }
+
+  times(): { latencyMs: number; timeToFirstTokenMs?: number } {
+    const latencyMs = Math.round(performance.now() - this.#start);
+    if (this.#first === undefined) return { latencyMs };
+    return { latencyMs, timeToFirstTokenMs: Math.round(this.#first - this.#start) };
+  }
+}

@@ -1,0 +1,73 @@
+import { KodeError } from '../errors.ts';
+import type { ToolCallRecord } from '../model/tool-call.ts';
+
+/** The agent waits for decisions: `calls` says on which. Decide each, then call `run()`. */
+export class ApprovalRequiredError extends KodeError {
+  readonly agentId: string;
+  readonly calls: readonly ToolCallRecord[];
+
+  constructor(agentId: string, calls: readonly ToolCallRecord[]) {
+    const names = calls.map((call) => `${call.toolName} (${call.toolCallId})`).join(', ');
+    super(
+      'APPROVAL_REQUIRED',
+      `Agent "${agentId}" waits for a decision on ${names}. Decide with approve() or deny(), or with the store's decideApproval(), then go on with run().`,
+    );
+    this.agentId = agentId;
+    this.calls = calls;
+  }
+}
+
+/** Another turn of this agent is under way. */
+export class AgentBusyError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(
+      'AGENT_BUSY',
+      `Agent "${agentId}" is in the middle of a turn. Wait for it, stop it with interrupt(), or pass { whenBusy: 'queue' }.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+export class AgentClosedError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super('AGENT_CLOSED', `This agent object is closed. Open "${agentId}" again with Agent.resume().`);
+    this.agentId = agentId;
+  }
+}
+
+/** The turn was stopped by its signal or by `interrupt()`. What had arrived is stored. */
+export class TurnInterruptedError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(
+      'TURN_INTERRUPTED',
+      `The turn of agent "${agentId}" was interrupted before its answer was complete. Go on with run(), or send something else.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+/** The model still called tools after as many steps as the template allows. */
+export class MaxStepsError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string) {
+    super(
+      'MAX_STEPS',
+      `The turn of agent "${agentId}" ended without an answer after as many steps as its template allows. Go on with run(), or raise the template's maxSteps.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+/** The model's call failed. What was committed before stays, and `run()` asks again. `cause` is the SDK's error. */
+export class ModelError extends KodeError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('MODEL_FAILED', message, options);
+  }
+}

@@ -1,0 +1,156 @@
+import { checkJson } from '../model/json.ts';
+import { messageOf } from './failure.ts';
+import { isOpen, type StepCall } from './journal.ts';
+import { loadSdk } from './sdk.ts';
+import { parseInput } from './sdk-tools.ts';
+import type { KnownTool } from './tool.ts';
+import type { ToolContext } from './tool-context.ts';
+import { toModelMessages } from './translate/to-model-messages.ts';
+import { judge, noticesOf, updateOf } from './triage.ts';
+import { record, type Turn } from './turn.ts';
+
+const NOT_BEGUN = 'The turn was interrupted before this call began.';
+const INTERRUPTED = 'The turn was interrupted while this call ran; it may have taken effect.';
+
+/** Runs what may run of the step's calls, side by side. Those that wait for a decision stay as they are. */
+export async function runCalls(turn: Turn): Promise<void> {
+  const { journal, template } = turn;
+  await journal.refreshApprovals();
+  await judgeAgain(turn);
+  const runnable = journal.calls.filter((call) => isOpen(call) && call.state !== 'approval_required');
+  await sideBySide(runnable, template.toolConcurrency, (call) => runCall(turn, call));
+}
+
+/** Calls that another process opened, or that were opened before a crash, and of which nobody has judged here. */
+async function judgeAgain(turn: Turn): Promise<void> {
+  const unknown = turn.journal.calls.filter(
+    (call) => call.state === 'pending' && !turn.cleared.has(call.callSeq),
+  );
+  const verdicts = await Promise.all(unknown.map(async (call) => [call, await judge(turn, call)] as const));
+  const changed = verdicts.filter(([, verdict]) => verdict.state !== 'pending');
+  if (changed.length === 0) return;
+  await record(
+    turn,
+    { toolCalls: changed.map(([call, verdict]) => updateOf(call, verdict)) },
+    changed.flatMap(([call, verdict]) => noticesOf(nameOf(call), verdict)),
+  );
+}
+
+/**
+ * That a call begins is stored before it begins, and how it ended before anybody sees it: what a crash cuts
+ * off in between is known to have begun.
+ */
+async function runCall(turn: Turn, call: StepCall): Promise<void> {
+  const tool = turn.template.tools.get(call.toolName);
+  if (turn.signal.aborted) return fail(turn, call, call.state === 'executing' ? INTERRUPTED : NOT_BEGUN);
+  if (tool?.execute === undefined) return fail(turn, call, `There is no tool named "${call.toolName}".`);
+  const address = { toolCallId: call.toolCallId, callSeq: call.callSeq };
+  let input: unknown;
+  try {
+    input = await parseInput(await loadSdk(), tool, call.input);
+  } catch (error) {
+    return fail(turn, call, messageOf(error));
+  }
+  if (call.state !== 'executing') await record(turn, { toolCalls: [{ ...address, state: 'executing' }] }, []);
+  let output: unknown;
+  try {
+    output = await execute(turn, tool, tool.execute, call, input);
+    checkJson(output, 'output');
+  } catch (error) {
+    return fail(turn, call, messageOf(error));
+  }
+  const { input: _shownByTheMessage, ...name } = nameOf(call);
+  await record(turn, { toolCalls: [{ ...address, state: 'completed', output }] }, [
+    {
+      event: { channel: 'progress', type: 'tool-result', ...name },
+      part: { type: 'tool-result', ...nameOf(call), output },
+    },
+  ]);
+}
+
+async function fail(turn: Turn, call: StepCall, error: string): Promise<void> {
+  const verdict = { state: 'failed', error } as const;
+  await record(turn, { toolCalls: [updateOf(call, verdict)] }, noticesOf(nameOf(call), verdict));
+}
+
+/** Calls the tool. A tool that doesn't heed its signal is left behind when its time is up. */
+async function execute(
+  turn: Turn,
+  tool: KnownTool,
+  run: NonNullable<KnownTool['execute']>,
+  call: StepCall,
+  input: unknown,
+): Promise<unknown> {
+  const timeout = tool.timeoutMs === undefined ? undefined : AbortSignal.timeout(tool.timeoutMs);
+  const signal = timeout ? AbortSignal.any([turn.signal, timeout]) : turn.signal;
+  const cutOff = new Promise<never>((_resolve, reject) => {
+    const stop = () => {
+      const late = timeout?.aborted === true && !turn.signal.aborted;
+      reject(
+        new Error(
+          late ? `It didn't end within ${tool.timeoutMs} ms; it may have taken effect.` : INTERRUPTED,
+        ),
+      );
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+  return Promise.race([drain(turn, call, () => run(input, contextOf(turn, call, signal))), cutOff]);
+}
+
+/** The last of the outputs that a tool yields is its output; the others are shown as they come. */
+async function drain(turn: Turn, call: StepCall, run: () => unknown): Promise<unknown> {
+  const returned = await run();
+  if (!isAsyncIterable(returned)) return returned;
+  let last: unknown;
+  for await (const output of returned) {
+    last = output;
+    turn.emit({ type: 'tool-result', ...nameOf(call), output, preliminary: true });
+  }
+  return last;
+}
+
+function contextOf(turn: Turn, call: StepCall, signal: AbortSignal): ToolContext {
+  const { journal } = turn;
+  const { agentId } = journal;
+  return {
+    agentId,
+    toolCallId: call.toolCallId,
+    callSeq: call.callSeq,
+    idempotencyKey: `${agentId}:${call.callSeq}`,
+    signal,
+    abortSignal: signal,
+    // Few tools look at the conversation, and it may be long.
+    get messages() {
+      return toModelMessages(journal.context.slice(0, -1));
+    },
+    emit: (event) => journal.store.appendEvent(agentId, event),
+    setTodos: async (todos) => {
+      await journal.commit({ todos: { todos } });
+    },
+    spawn: turn.spawn(call, signal),
+  };
+}
+
+export function nameOf({ callSeq, toolCallId, toolName, input }: StepCall) {
+  return { callSeq, toolCallId, toolName, input };
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** Runs `work` for all items, at most `limit` at a time. Waits for all of them before it reports a failure. */
+async function sideBySide<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) await work(item);
+  };
+  const settled = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}

@@ -1,0 +1,48 @@
+import type { Sdk } from './sdk.ts';
+import type { ModelMessage } from './translate/model-message.ts';
+
+const KNOWN = ['text', 'image', 'file', 'reasoning', 'tool-call', 'tool-result'];
+/** Not in every version of the SDK. */
+const NEWER = ['custom', 'reasoning-file', 'tool-approval-request', 'tool-approval-response'];
+
+const known = new WeakMap<Sdk, Set<string>>();
+
+/**
+ * A prompt without the parts that the SDK at hand doesn't know: one of them, from an import or from a newer
+ * version, would make it refuse the conversation for ever. The store keeps them.
+ */
+export function sendable(sdk: Sdk, messages: ModelMessage[]): ModelMessage[] {
+  const types = knownTypes(sdk);
+  const isKnown = (part: { type: string }) => types.has(part.type);
+  if (messages.every(({ content }) => typeof content === 'string' || content.every(isKnown))) return messages;
+  return messages.flatMap((message): ModelMessage[] => {
+    if (typeof message.content === 'string') return [message];
+    const content = (message.content as { type: string }[]).filter(isKnown);
+    return content.length === 0 ? [] : [{ ...message, content } as ModelMessage];
+  });
+}
+
+function knownTypes(sdk: Sdk): Set<string> {
+  let types = known.get(sdk);
+  if (types === undefined) {
+    types = new Set([...KNOWN, ...NEWER.filter((type) => accepts(sdk, type))]);
+    known.set(sdk, types);
+  }
+  return types;
+}
+
+/** Asks the SDK's own schema, with a part that has every field that any of the kinds needs. */
+function accepts({ modelMessageSchema }: Sdk, type: string): boolean {
+  const part = {
+    type,
+    kind: 'a.b',
+    data: '',
+    mediaType: 'text/plain',
+    approvalId: 'a',
+    toolCallId: 'a',
+    approved: true,
+  };
+  return ['assistant', 'tool'].some(
+    (role) => modelMessageSchema.safeParse({ role, content: [part] }).success,
+  );
+}

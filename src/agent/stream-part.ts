@@ -1,0 +1,58 @@
+/** How a turn ended. */
+export type TurnStatus = 'completed' | 'awaiting_approval' | 'interrupted' | 'max_steps';
+
+/** Tokens of a step or a turn; what the provider doesn't tell is absent. */
+export interface TokenUsage {
+  inputTokens?: number;
+  outputTokens?: number;
+  cachedTokens?: number;
+  reasoningTokens?: number;
+}
+
+interface CallName {
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+  /** The call's ordinal within its agent. */
+  callSeq: number;
+  providerExecuted?: boolean;
+}
+
+interface Streamed {
+  id: string;
+  providerMetadata?: Record<string, unknown>;
+}
+
+type Part =
+  | { type: 'start'; turnId: string }
+  | { type: 'start-step'; stepNumber: number }
+  | ({ type: 'text-start' } & Streamed)
+  | ({ type: 'text-delta'; text: string } & Streamed)
+  | ({ type: 'text-end' } & Streamed)
+  | ({ type: 'reasoning-start' } & Streamed)
+  | ({ type: 'reasoning-delta'; text: string } & Streamed)
+  | ({ type: 'reasoning-end' } & Streamed)
+  | ({ type: 'tool-input-start'; toolName: string; providerExecuted?: boolean } & Streamed)
+  | ({ type: 'tool-input-delta'; delta: string } & Streamed)
+  | ({ type: 'tool-input-end' } & Streamed)
+  | ({ type: 'tool-call' } & CallName)
+  | ({ type: 'tool-result'; output: unknown; preliminary?: boolean } & CallName)
+  | ({ type: 'tool-error'; error: string } & CallName)
+  | { type: 'tool-approval-request'; approvalId: string; toolCall: CallName }
+  | ({ type: 'tool-output-denied' } & CallName)
+  | { type: 'source'; sourceType: string; id: string; url?: string; title?: string; [key: string]: unknown }
+  | { type: 'file'; file: { base64: string; mediaType: string } }
+  | { type: 'finish-step'; stepNumber: number; finishReason: string; usage: TokenUsage }
+  | { type: 'finish'; status: TurnStatus; finishReason: string; totalUsage: TokenUsage }
+  | { type: 'abort'; reason?: string }
+  | { type: 'error'; error: unknown }
+  | { type: 'raw'; rawValue: unknown };
+
+/**
+ * A piece of a turn as it happens, under the model SDK's names. A part that stands for something committed
+ * carries the cursor of its event, from which another reader can go on.
+ */
+export type AgentStreamPart = Part & { cursor?: number };
+
+/** Narrows a part by its name. */
+export type PartOf<T extends Part['type']> = Extract<Part, { type: T }> & { cursor?: number };

@@ -1,0 +1,163 @@
+import { ValidationError } from '../errors.ts';
+import { describe, validateName } from '../model/ids.ts';
+import type { AgentTemplate } from './template.ts';
+import type { ToolContext } from './tool-context.ts';
+import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
+
+/** What a schema of zod 3 or 4, a standard schema or `jsonSchema()` accepts. */
+export type InferInput<SCHEMA> = SCHEMA extends { _output: infer T }
+  ? T
+  : SCHEMA extends { _type: infer T }
+    ? T
+    : SCHEMA extends { '~standard': { types?: { output: infer T } | undefined } }
+      ? T
+      : unknown;
+
+export interface ToolDefinition<SCHEMA, OUTPUT> {
+  name: string;
+  /** Tells the model when and how to use the tool. */
+  description?: string | undefined;
+  /** zod 3 or 4, a standard schema, or the AI SDK's `jsonSchema()`. Default: an object without properties. */
+  inputSchema?: SCHEMA | undefined;
+  /** Another name for `inputSchema`. */
+  input?: SCHEMA | undefined;
+  /** Whether somebody must allow a call before it runs. Asked again when a call that hasn't begun is resumed. */
+  needsApproval?:
+    | boolean
+    | ((input: InferInput<SCHEMA>, context: ApprovalContext) => boolean | Promise<boolean>);
+  /**
+   * A call that a crash cut off may be run again. Its `context.idempotencyKey` is the same each time.
+   * Default: false, and the call is sealed with an error.
+   */
+  idempotent?: boolean | undefined;
+  /** Milliseconds after which the call fails. Default: none. */
+  timeoutMs?: number | undefined;
+  /** What it returns is stored and shown to the model. What it throws fails the call. It may yield preliminary results. */
+  execute(input: InferInput<SCHEMA>, context: ToolContext): OUTPUT | Promise<OUTPUT> | AsyncIterable<OUTPUT>;
+  /** What the model sees of an output. Default: a string as text, anything else as JSON. */
+  toModelOutput?(call: {
+    toolCallId: string;
+    input: InferInput<SCHEMA>;
+    output: OUTPUT;
+  }): ToolResultOutput | Promise<ToolResultOutput>;
+}
+
+/** What `needsApproval` is told beside the input. */
+export interface ApprovalContext {
+  toolCallId: string;
+  messages: ModelMessage[];
+}
+
+/** A tool as `defineTool` makes it. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly inputSchema: unknown;
+  readonly idempotent: boolean;
+  readonly timeoutMs?: number | undefined;
+  readonly needsApproval?: boolean | ((input: never, context: never) => boolean | PromiseLike<boolean>);
+  readonly execute: (input: never, context: never) => unknown;
+  readonly toModelOutput?: (call: never) => unknown;
+}
+
+/** A record of the AI SDK's tools by name (`tool()`, MCP clients). */
+export type ToolSet = Readonly<Record<string, SdkTool>>;
+
+/** A tool of the AI SDK, as far as the agent looks at it. */
+export interface SdkTool {
+  readonly description?: unknown;
+  readonly inputSchema?: unknown;
+  readonly needsApproval?: unknown;
+  readonly execute?: unknown;
+  readonly toModelOutput?: unknown;
+  readonly type?: string | undefined;
+}
+
+/**
+ * Defines a tool.
+ *
+ * @example
+ * const refund = defineTool({
+ *   name: 'refund',
+ *   description: 'Pays an order back.',
+ *   inputSchema: z.object({ order: z.number() }),
+ *   needsApproval: true,
+ *   execute: async ({ order }) => ({ refunded: order }),
+ * });
+ */
+export function defineTool<SCHEMA = unknown, OUTPUT = unknown>(
+  definition: ToolDefinition<SCHEMA, OUTPUT>,
+): Tool {
+  const { name, input, inputSchema = input, idempotent = false, ...rest } = definition;
+  validateName('name', name);
+  if (typeof rest.execute !== 'function') {
+    throw new ValidationError(
+      'execute',
+      `of tool "${name}" must be a function, not ${describe(rest.execute)}`,
+    );
+  }
+  const { timeoutMs } = rest;
+  if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs > 0)) {
+    throw new ValidationError('timeoutMs', `of tool "${name}" must be a positive integer`);
+  }
+  return Object.freeze({ ...rest, name, inputSchema, idempotent });
+}
+
+/** A tool as the loop uses it, whatever it was given as. */
+export interface KnownTool {
+  name: string;
+  inputSchema: unknown;
+  idempotent: boolean;
+  timeoutMs: number | undefined;
+  needsApproval(input: unknown, context: ApprovalContext): Promise<boolean>;
+  /** Absent for a tool that the provider runs. */
+  execute: ((input: unknown, context: ToolContext) => unknown) | undefined;
+  toModelOutput: ((call: { toolCallId: string; input: unknown; output: unknown }) => unknown) | undefined;
+  /** What it was given as, for the model SDK. */
+  source: Tool | SdkTool;
+}
+
+/** A template's tools by name. */
+export function knownTools(tools: AgentTemplate['tools'] = []): Map<string, KnownTool> {
+  const named: [string, Tool | SdkTool][] = Array.isArray(tools)
+    ? (tools as readonly Tool[]).map((tool) => [tool?.name, tool])
+    : Object.entries(tools as ToolSet);
+  const known = new Map<string, KnownTool>();
+  for (const [name, tool] of named) {
+    validateName('template.tools', name);
+    if (known.has(name)) throw new ValidationError('template.tools', `has two tools named "${name}"`);
+    known.set(name, knownTool(name, tool));
+  }
+  return known;
+}
+
+function knownTool(name: string, source: Tool | SdkTool): KnownTool {
+  const { execute, needsApproval, toModelOutput } = source as Tool;
+  const ofProvider = 'type' in source && source.type === 'provider';
+  if (typeof execute !== 'function' && !ofProvider) {
+    throw new ValidationError(
+      'template.tools',
+      `"${name}" has no execute function, so nobody could run its calls`,
+    );
+  }
+  return {
+    name,
+    inputSchema: source.inputSchema,
+    idempotent: 'idempotent' in source && source.idempotent === true,
+    timeoutMs: 'timeoutMs' in source ? source.timeoutMs : undefined,
+    needsApproval: async (input, context) =>
+      typeof needsApproval === 'function'
+        ? (needsApproval as (input: unknown, context: unknown) => boolean | PromiseLike<boolean>).call(
+            source,
+            input,
+            context,
+          )
+        : needsApproval === true,
+    execute: typeof execute === 'function' ? (execute.bind(source) as KnownTool['execute']) : undefined,
+    toModelOutput:
+      typeof toModelOutput === 'function'
+        ? (toModelOutput.bind(source) as KnownTool['toModelOutput'])
+        : undefined,
+    source,
+  };
+}

@@ -1,0 +1,73 @@
+import type { AgentStreamPart } from '../stream-part.ts';
+import { ChunkWriter, maskedError } from './ui-chunks.ts';
+import type { UIMessageChunk } from './ui-message.ts';
+
+export interface UIMessageStreamOptions {
+  /**
+   * Id of the message that the parts belong to. For a turn that goes on after an approval, the id of the
+   * assistant message with the call. Default: the reader makes one up.
+   */
+  messageId?: string | undefined;
+  /**
+   * The text that a reader is shown for an error. Default: `An error occurred.` for a turn that fails, and
+   * for a failed tool what the model was told.
+   */
+  onError?: ((error: unknown) => string) | undefined;
+  /** Default: true. */
+  sendReasoning?: boolean | undefined;
+  /** Default: false. */
+  sendSources?: boolean | undefined;
+}
+
+/**
+ * A turn as a stream of the chunks that `useChat` reads. The message's metadata always has the cursor of the
+ * newest event it contains, after which a reader who lost the connection goes on. Tool parts are typed
+ * `tool-NAME`, as those of `toUIMessages`.
+ *
+ * Parts are taken when they are read; cancelling the stream ends the iteration.
+ *
+ * @example
+ * const stream = toUIMessageStream(agent.stream(input));
+ * return createUIMessageStreamResponse({ stream });
+ */
+export function toUIMessageStream(
+  parts: AsyncIterable<AgentStreamPart>,
+  options: UIMessageStreamOptions = {},
+): ReadableStream<UIMessageChunk> {
+  const iterator = parts[Symbol.asyncIterator]();
+  const writer = new ChunkWriter(options);
+  let cancelled = false;
+
+  async function next(): Promise<UIMessageChunk[] | undefined> {
+    for (;;) {
+      const { done, value } = await iterator.next();
+      if (done === true) return undefined;
+      const chunks = writer.write(value);
+      if (chunks.length > 0) return chunks;
+    }
+  }
+
+  return new ReadableStream<UIMessageChunk>(
+    {
+      async pull(controller) {
+        let chunks: UIMessageChunk[] | undefined;
+        let last = false;
+        try {
+          chunks = await next();
+          last = chunks === undefined;
+        } catch (error) {
+          chunks = [...writer.end(), { type: 'error', errorText: (options.onError ?? maskedError)(error) }];
+          last = true;
+        }
+        if (cancelled) return;
+        for (const chunk of chunks ?? writer.end()) controller.enqueue(chunk);
+        if (last) controller.close();
+      },
+      async cancel() {
+        cancelled = true;
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

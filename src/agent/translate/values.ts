@@ -1,0 +1,34 @@
+import type { ModelProviderOptions } from './model-message.ts';
+
+/** Whether a value is an object that is no array. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The provider options of a block, part or message, to be spread into its counterpart. */
+export function optionsOf(source: { providerOptions?: unknown }): { providerOptions?: ModelProviderOptions } {
+  const { providerOptions } = source;
+  // Verbatim, whatever was stored: only the provider knows what it means.
+  return providerOptions === undefined ? {} : { providerOptions: providerOptions as ModelProviderOptions };
+}
+
+/** Bytes as base64; `undefined` for anything else. */
+export function base64Of(data: unknown): string | undefined {
+  if (data instanceof ArrayBuffer) return Buffer.from(data).toString('base64');
+  if (!(data instanceof Uint8Array)) return undefined;
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+}
+
+/** A value of the SDK's as it can be stored: bytes as base64, URLs as text, nothing that is `undefined`. */
+export function jsonable(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof URL) return value.href;
+  const base64 = base64Of(value);
+  if (base64 !== undefined) return base64;
+  if (Array.isArray(value)) return value.map(jsonable);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Anything else is for the store to refuse.
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.map(([key, item]) => [key, jsonable(item)]));
+}

@@ -1,0 +1,70 @@
+import type { CommitResult, NewEvent, TurnCommit } from '../model/agent.ts';
+import type { ToolCallRecord } from '../model/tool-call.ts';
+import type { Journal, StepCall } from './journal.ts';
+import type { LanguageModel } from './model.ts';
+import type { AgentStreamPart, TokenUsage, TurnStatus } from './stream-part.ts';
+import type { ReadyTemplate } from './template.ts';
+import type { ToolContext } from './tool-context.ts';
+
+/** How a turn ended, and what it said. */
+export interface TurnResult {
+  status: TurnStatus;
+  /** The text of the last answer; empty when there is none. */
+  text: string;
+  /** The answer as an object, when the turn asked for one with `output`. */
+  output?: unknown;
+  /** The calls that wait for a decision. */
+  approvals: ToolCallRecord[];
+  /** Tokens of all steps of this turn. */
+  usage: TokenUsage;
+  /** Why the model stopped: the AI SDK's word for it. */
+  finishReason: string;
+}
+
+/** Everything that one turn needs. */
+export interface Turn {
+  readonly id: string;
+  readonly journal: Journal;
+  readonly template: ReadyTemplate;
+  readonly model: LanguageModel;
+  /** Aborted when the turn is to stop: by its caller, or because the lease is lost. */
+  readonly signal: AbortSignal;
+  /** The schema of the answer, when it is to be an object. */
+  readonly output: unknown;
+  /** Makes a call's way to start helpers. */
+  readonly spawn: (call: StepCall, signal: AbortSignal) => ToolContext['spawn'];
+  readonly emit: (part: AgentStreamPart) => void;
+  /** Calls that need no approval, or have it: they are asked about once. */
+  readonly cleared: Set<number>;
+  /** Model calls so far. */
+  steps: number;
+  usage: TokenUsage;
+}
+
+/** Something that is committed as an event, and shown as a part with that event's cursor. */
+export interface Notice {
+  event: NewEvent;
+  part?: AgentStreamPart;
+}
+
+/** Commits with events, and shows each event's part once it is stored. */
+export async function record(turn: Turn, change: TurnCommit, notices: Notice[]): Promise<CommitResult> {
+  const first = turn.journal.messageCount;
+  const stored = (change.messages ?? []).map(
+    ({ role }, i): Notice => ({
+      event: {
+        channel: 'progress',
+        type: 'message',
+        role,
+        messageSeq: first + i,
+        ...(role === 'assistant' && { stepNumber: turn.journal.stepNumber }),
+      },
+    }),
+  );
+  const all = [...stored, ...notices];
+  const result = await turn.journal.commit({ ...change, events: all.map(({ event }) => event) });
+  all.forEach(({ part }, i) => {
+    if (part) turn.emit({ ...part, cursor: result.cursor - all.length + 1 + i });
+  });
+  return result;
+}

@@ -1,0 +1,203 @@
+import { describe, expect } from 'vitest';
+import { Agent, LeaseNotHeldError, StoreClosedError, StoreUnavailableError } from '../../src/index.ts';
+import type { Store } from '../../src/store/store.ts';
+import {
+  asks,
+  create,
+  failureOf,
+  latch,
+  modelAsks,
+  modelSays,
+  onEachStore,
+  results,
+  resume,
+  says,
+  states,
+  template,
+  tool,
+  userSays,
+  type World,
+  withCommit,
+} from './harness.ts';
+
+/** A tool that waits until it is let go or its turn is stopped. */
+function gate() {
+  const [begun, opened] = [latch<AbortSignal>(), latch()];
+  const wait = tool('wait', async (_input, { signal }) => {
+    begun.happen(signal);
+    await opened.happened;
+    return 'waited';
+  });
+  return { wait, begun: begun.happened, open: () => opened.happen() };
+}
+
+onEachStore(({ test, testSql }) => {
+  describe('the lease is lost', () => {
+    test('while a tool runs: the turn stops, and writes nothing more', async ({
+      store,
+      another,
+      provider,
+    }) => {
+      const model = await provider([asks(['wait', 'c1']), says('Done.')]);
+      const { wait, begun, open } = gate();
+      await store.saveInfo('a', { templateId: 'clerk' });
+      const lease = await store.acquireAgentLock('a', { ttlMs: 5_000 });
+      const options = { store, provider: model.model, template: template({ tools: [wait] }), lease };
+      const agent = await Agent.resume('a', options);
+      const failed = failureOf(agent.send('Go.'));
+      const signal = await begun;
+      await lease.release();
+      const other = await another();
+      const stolen = await other.acquireAgentLock('a');
+      expect(await failed).toBeInstanceOf(LeaseNotHeldError);
+      expect(signal.aborted).toBe(true);
+      open();
+      expect(await failureOf(agent.run())).toBeInstanceOf(LeaseNotHeldError);
+      expect(await other.loadMessages('a')).toEqual([userSays('Go.'), modelAsks(['wait', 'c1'])]);
+      expect(await states(other)).toEqual([['c1', 'executing']]);
+      expect(await other.loadInfo('a')).toMatchObject({ status: 'running' });
+
+      const heir = await Agent.resume('a', { ...options, store: other, lease: stolen });
+      expect((await heir.run()).text).toBe('Done.');
+      expect(await states(other)).toEqual([['c1', 'sealed']]);
+    });
+
+    test('while the model answers: nothing of the answer is stored', async ({ store, another, provider }) => {
+      const model = await provider([says('One two.', { chunkSize: 4, hangAfter: 1 })]);
+      await store.saveInfo('a', { templateId: 'clerk' });
+      const lease = await store.acquireAgentLock('a', { ttlMs: 5_000 });
+      const agent = await Agent.resume('a', { store, provider: model.model, template: template(), lease });
+      const failed = failureOf(agent.send('Go.'));
+      await model.arrived(0);
+      await lease.release();
+      const stolen = await (await another()).acquireAgentLock('a');
+      expect(await failed).toBeInstanceOf(LeaseNotHeldError);
+      expect(await store.loadMessages('a')).toEqual([userSays('Go.')]);
+      await agent.close();
+      expect(stolen.signal.aborted).toBe(false);
+    });
+
+    testSql('without notice: the store refuses the next write', async ({ store, another, provider }) => {
+      const asked = latch();
+      const model = await provider(async () => {
+        await asked.happened;
+        return says('Too late.');
+      });
+      const agent = await create(store, model);
+      const failed = failureOf(agent.send('Go.'));
+      await model.arrived(0);
+      const other = await another();
+      await other.delete('a');
+      await other.saveInfo('a', { templateId: 'another-one' });
+      asked.happen();
+      expect(await failed).toBeInstanceOf(LeaseNotHeldError);
+      expect(await other.loadMessages('a')).toEqual([]);
+      expect(await other.loadInfo('a')).toMatchObject({ templateId: 'another-one', version: 1 });
+    });
+  });
+
+  test('the agent is deleted during a turn: the turn fails, and the agent stays away', async ({
+    store,
+    another,
+    provider,
+  }) => {
+    const model = await provider([asks(['wait', 'c1']), says('Done.')]);
+    const { wait, begun, open } = gate();
+    const agent = await create(store, model, { tools: [wait] });
+    const failed = failureOf(agent.send('Go.'));
+    await begun;
+    await (await another()).delete('a');
+    open();
+    expect(await failed).toMatchObject({ code: expect.stringMatching(/^(AGENT_NOT_FOUND|LEASE_NOT_HELD)$/) });
+    expect(await store.exists('a')).toBe(false);
+    expect(model.requests).toHaveLength(1);
+    await agent.close();
+  });
+
+  test('the store is closed during a turn: the turn fails, and goes on elsewhere', async ({
+    store,
+    reopen,
+    provider,
+  }) => {
+    const model = await provider([asks(['wait', 'c1']), says('Done.')]);
+    const { wait, begun } = gate();
+    const agent = await create(store, model, { tools: [wait] });
+    const failed = failureOf(agent.send('Go.'));
+    const signal = await begun;
+    const reopened = await reopen();
+    expect(signal.aborted).toBe(true);
+    const failure = await failed;
+    expect(failure instanceof StoreClosedError || failure instanceof LeaseNotHeldError).toBe(true);
+    expect(await states(reopened)).toEqual([['c1', 'executing']]);
+    const heir = await resume(reopened, model, { tools: [wait] });
+    expect((await heir.run()).text).toBe('Done.');
+  });
+
+  /** The commits of a turn with one call, and what is stored in the end when each of them fails once. */
+  const COMMITS = [
+    'the input',
+    'the answer',
+    'the beginning of a call',
+    "a call's end",
+    'the results',
+    'the end',
+  ];
+  describe.each(COMMITS.map((what, i) => [what, i + 1] as const))('%s is not stored', (_what, failing) => {
+    test('and the store says so: the turn goes on from what is there', async (world) => {
+      const { stored, calls, runs } = await turnWithFailure(world, failing, 'before');
+      // The call had begun, as far as anybody can tell.
+      const sealed = failing === 4;
+      expect(calls).toEqual([['c1', sealed ? 'sealed' : 'completed']]);
+      expect(stored).toEqual(wholeTurn(sealed));
+      expect(runs).toBe(1);
+    });
+
+    test('as far as anybody knows, but it is: nothing is there twice', async (world) => {
+      const { stored, calls, runs } = await turnWithFailure(world, failing, 'after');
+      const sealed = failing === 3;
+      expect(calls).toEqual([['c1', sealed ? 'sealed' : 'completed']]);
+      expect(stored).toEqual(wholeTurn(sealed));
+      expect(runs).toBe(sealed ? 0 : 1);
+    });
+  });
+});
+
+function wholeTurn(sealed: boolean) {
+  const result = sealed
+    ? results(['c1', expect.stringContaining("isn't known"), true])
+    : results(['c1', 'ok']);
+  return [userSays('Go.'), modelAsks(['act', 'c1']), result, modelSays('Done.')];
+}
+
+/** A turn whose n-th commit fails, before or after it was made. */
+async function turnWithFailure({ store, provider }: World, failing: number, when: 'before' | 'after') {
+  const model = await provider(({ json }) =>
+    JSON.stringify(json.messages).includes('tool_result') ? says('Done.') : asks(['act', 'c1']),
+  );
+  let runs = 0;
+  const act = tool('act', () => {
+    runs += 1;
+    return 'ok';
+  });
+  const agent = await create(store, model, { tools: [act] });
+  await agent.close();
+  const faulty = withFailingCommit(store, failing, when);
+  const again = await resume(faulty, model, { tools: [act] });
+  expect(await failureOf(again.send('Go.'))).toBeInstanceOf(StoreUnavailableError);
+  const isStored = (await store.loadMessages('a')).length > 0;
+  const result = await again.run(isStored ? undefined : 'Go.');
+  expect(result).toMatchObject({ status: 'completed', text: 'Done.' });
+  expect(await store.loadInfo('a')).toMatchObject({ status: 'idle' });
+  return { stored: await store.loadMessages('a'), calls: await states(store), runs };
+}
+
+/** The store, but its n-th commit fails once. */
+function withFailingCommit(store: Store, failing: number, when: 'before' | 'after'): Store {
+  let commits = 0;
+  return withCommit(store, async (commit, ...args) => {
+    commits += 1;
+    if (commits !== failing) return commit(...args);
+    if (when === 'after') await commit(...args);
+    throw new StoreUnavailableError('The connection broke.');
+  });
+}
