@@ -9,8 +9,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const cliPath = join(root, 'dist', 'cli', 'main.js');
 
 /** Runs a Node program with this process's terminal; resolves to its exit code. */
-export async function runNode(args, options = {}) {
-  const child = spawn(process.execPath, args, { stdio: 'inherit', ...options });
+export async function runNode(args, { execPath = process.execPath, ...options } = {}) {
+  const child = spawn(execPath, args, { stdio: 'inherit', ...options });
   const [code] = await once(child, 'exit');
   return code ?? 1;
 }

@@ -1,0 +1,61 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import base from '../../vitest.config.ts';
+import { WITHOUT_SQLITE } from '../support/environment.ts';
+
+// The agent's tests once more, with the next version of the model SDK and its providers, on a Node.js that
+// this version runs on: npm test -- --ai7 [vitest's arguments].
+
+const require = createRequire(import.meta.url);
+const { dependencies } = require('./package.json') as { dependencies: Record<string, string> };
+const names = Object.keys(dependencies);
+const config = fileURLToPath(import.meta.url);
+const hooks = new URL('./resolve.mjs', import.meta.url);
+
+/**
+ * better-sqlite3 is built for the Node.js that installed it. On another one the tests that run on every
+ * kind of store leave SQLite out, and those to which the store doesn't matter run on PostgreSQL.
+ */
+function sqliteRuns(): boolean {
+  try {
+    const Database = require('better-sqlite3') as new (path: string) => { close(): void };
+    new Database(':memory:').close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const sqlite = sqliteRuns();
+console.log(
+  `\nThe agent with ai ${dependencies.ai} on Node.js ${process.versions.node}` +
+    `${sqlite ? '' : ', without SQLite: better-sqlite3 was installed for another Node.js'}`,
+);
+
+export default defineConfig({
+  ...base,
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  plugins: [
+    {
+      name: 'packages-of-this-folder',
+      enforce: 'pre',
+      resolveId(source, importer) {
+        const isNamed = names.some((name) => source === name || source.startsWith(`${name}/`));
+        const isOwn = !importer?.includes('/node_modules/');
+        return isNamed && isOwn ? this.resolve(source, config, { skipSelf: true }) : undefined;
+      },
+    },
+  ],
+  test: {
+    ...base.test,
+    include: ['test/agent/**/*.test.ts', 'test/ai7/packages.check.ts'],
+    // What a crash leaves behind is a matter of the stores, not of the SDK.
+    exclude: ['test/agent/crash/**'],
+    // Processes that the tests start get the same packages.
+    env: {
+      NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --import=${hooks.href}`,
+      ...(sqlite ? {} : { [WITHOUT_SQLITE]: 'true' }),
+    },
+  },
+});
