@@ -47,13 +47,14 @@ describe('links', () => {
 describe('what belongs together', () => {
   it.each([
     ['README.md', 'README.zh-CN.md'],
+    ['docs/agent.md', 'docs/zh-CN/agent.md'],
     ['docs/database.md', 'docs/zh-CN/database.md'],
   ])('%s and %s have the same parts and the same samples', (english, chinese) => {
     const [one, other] = [documents.get(english), documents.get(chinese)];
     expect(other && outline(other)).toEqual(one && outline(one));
   });
 
-  it('the API reference tells of every public name', () => {
+  it('the references tell of every public name', () => {
     const index = readFileSync(join(root, 'src', 'index.ts'), 'utf8');
     const listed = [...index.matchAll(/export (?:type )?\{([^}]*)\}/g)].flatMap(([, names = '']) =>
       names.split(',').map((name) => name.replace(/^\s*type\s+/, '').trim()),
@@ -62,7 +63,9 @@ describe('what belongs together', () => {
     const classes = [...errors.matchAll(/export class (\w+)/g)].map(([, name = '']) => name);
     const names = [...listed.filter((name) => name !== ''), ...classes];
     expect(names.length).toBeGreaterThan(60);
-    const reference = readFileSync(join(root, 'docs', 'reference', 'api.md'), 'utf8');
+    const reference = ['api.md', 'agent.md']
+      .map((name) => readFileSync(join(root, 'docs', 'reference', name), 'utf8'))
+      .join('\n');
     expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(reference))).toEqual([]);
   });
 });

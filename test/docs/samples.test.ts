@@ -1,11 +1,12 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startProvider } from '../agent/provider/provider.ts';
 import { spawnKode } from '../cli/kode.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { readDocuments } from './documents.ts';
 import { type SamplesServer, startSamplesServer } from './postgres.ts';
-import { type Failures, layOut, root, runSamples, type Sample, typeErrors } from './samples.ts';
+import { type Failures, layOut, root, runSample, runSamples, type Sample, typeErrors } from './samples.ts';
 
 // Every sample in TypeScript runs in a module of its own. A sample that opens no store finds `store` and
 // `agentId`, as its page says. PostgreSQL's samples reach the tests' server, under the user and password
@@ -17,7 +18,7 @@ const BACKENDS = ['sqlite', 'postgres'];
 const documents = readDocuments();
 const samples = [...documents].flatMap(([path, { blocks }]) =>
   blocks.flatMap(({ language, text, line, heading }): Sample[] => {
-    const sample = { name: `${path}:${line} (${heading})`, presupposes: ['store', 'agentId'] };
+    const sample = { name: `${path}:${line} (${heading})`, presupposes: ['store', 'agentId', 'provider'] };
     if (language === 'ts' || language === 'typescript') return [{ ...sample, code: text }];
     if (language === 'sql' && path.endsWith('database.md')) return [{ ...sample, code: asking(text) }];
     return [];
@@ -40,6 +41,10 @@ function asking(sql: string): string {
     }`;
 }
 
+/** Samples that kill their own process, so that a second run goes on: they have processes of their own. */
+const deadly = samples.filter(({ code }) => code.includes('SIGKILL'));
+const harmless = samples.filter((sample) => !deadly.includes(sample));
+
 let folder = '';
 let server: SamplesServer | undefined;
 
@@ -58,11 +63,11 @@ describe("the documents' samples", () => {
 
     beforeAll(async () => {
       const place = join(folder, backend);
-      await layOut(place, samples);
-      failures = await runSamples(place, samples, { ...server?.env, KODE_STORE_TYPE: backend });
+      await layOut(place, harmless);
+      failures = await runSamples(place, harmless, { ...server?.env, KODE_STORE_TYPE: backend });
     }, 240_000);
 
-    it.each(samples.map(({ name }) => name))('%s', (name) => {
+    it.each(harmless.map(({ name }) => name))('%s', (name) => {
       expect(failures[name]).toBeUndefined();
     });
   });
@@ -72,6 +77,36 @@ describe("the documents' samples", () => {
     await layOut(place, samples);
     expect(await typeErrors(place)).toBe('');
   }, 60_000);
+});
+
+describe('samples that are killed', () => {
+  it('are those of the first pages', () => {
+    expect(deadly.map(({ name }) => name.split(':')[0])).toEqual(['README.md', 'README.zh-CN.md']);
+  });
+
+  it.each(deadly)(
+    '$name goes on when it is run again',
+    async (sample) => {
+      const place = join(folder, `killed-${deadly.indexOf(sample)}`);
+      await layOut(place, [sample]);
+      const provider = await startProvider('anthropic', [
+        { pieces: [{ call: 'refund', input: { order: 1042 } }] },
+        { pieces: [{ text: 'Order 1042 is refunded.' }] },
+      ]);
+      try {
+        const env = { ANTHROPIC_BASE_URL: `${provider.url}/v1`, ANTHROPIC_API_KEY: 'test-key' };
+        expect(await runSample(place, 0, env)).toEqual({ signal: 'SIGKILL', stdout: '', stderr: '' });
+        const second = await runSample(place, 0, env);
+        expect(second).toMatchObject({ signal: null, stderr: '' });
+        expect(second.stdout).toContain('Order 1042 is refunded.');
+        expect(second.stdout).toMatch(/decidedBy: 'ana'/);
+        expect(provider.requests[1]?.body).toContain('order 1042 is refunded');
+      } finally {
+        await provider.stop();
+      }
+    },
+    60_000,
+  );
 });
 
 describe.each(['README.md', 'README.zh-CN.md'])('the commands of %s', (path) => {

@@ -39,7 +39,7 @@ export async function layOut(folder: string, samples: readonly Sample[]): Promis
   await writeFile(join(self, 'index.ts'), "export * from 'kode-source/index.ts';\n");
   await symlink(join(root, 'src'), join(modules, 'kode-source'), 'junction');
   await symlink(join(root, 'test', 'docs'), join(modules, 'kode-surroundings'), 'junction');
-  for (const name of ['@types', 'better-sqlite3', 'pg']) {
+  for (const name of ['@types', 'ai', '@ai-sdk', 'better-sqlite3', 'pg', 'zod']) {
     await symlink(join(root, 'node_modules', name), join(modules, name), 'junction');
   }
   for (const [i, sample] of samples.entries()) {
@@ -84,6 +84,23 @@ export async function typeErrors(folder: string): Promise<string> {
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
   callOff();
   return `${stdout}${stderr}`;
+}
+
+/** Runs one sample as a program of its own, in its folder. */
+export async function runSample(
+  folder: string,
+  index: number,
+  env: Record<string, string>,
+): Promise<{ signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['--import', loader, 'sample.ts'], {
+    cwd: folderOf(folder, index),
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const callOff = onProcessExit(() => child.kill('SIGKILL'));
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  callOff();
+  return { signal: child.signalCode, stdout, stderr };
 }
 
 /** Runs all samples, one after the other, in a process of their own. */

@@ -1,5 +1,6 @@
 import { createExtendedStore } from '../../src/store/factory.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
+import { sampleModel } from './model.ts';
 
 /** What samples that don't open a store themselves find. */
 export interface Surroundings {
@@ -9,6 +10,8 @@ export interface Surroundings {
   /** A connection to PostgreSQL. */
   config: { host: string; port: number; database: string; user: string; password: string };
   processMessages(messages: readonly unknown[]): void;
+  /** A language model. */
+  provider: ReturnType<typeof sampleModel>;
 }
 
 const AGENT_ID = 'agt-abc123';
@@ -32,6 +35,7 @@ export async function surroundings(): Promise<Surroundings> {
       password: process.env.POSTGRES_PASSWORD ?? '',
     },
     processMessages: () => undefined,
+    provider: sampleModel(),
   };
 }
 
