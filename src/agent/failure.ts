@@ -20,7 +20,7 @@ export function modelError(error: unknown): KodeError {
     );
   }
   return new ModelError(
-    `The model's call failed: ${messageOf(error)}. Nothing that was committed is lost: go on with run().`,
+    `The model's call failed: ${messageOf(error).replace(/\.$/, '')}. Nothing that was committed is lost: go on with run().`,
     { cause: error },
   );
 }

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest';
 import { Agent, type AgentTemplate, type StepView, StoreUnavailableError } from '../../src/index.ts';
 import type { ExtendedStore, Store } from '../../src/store/store.ts';
 import {
+  asks,
   create,
   failureOf,
   recording,
@@ -247,7 +248,7 @@ test('the conversation is not left with OpenAI, unless the template says so', as
 });
 
 test('settings, headers and active tools reach the provider', async ({ store, provider }) => {
-  const model = await provider([says('Hello.')]);
+  const model = await provider([asks(['rest', 'c1']), says('Hello.')]);
   const watched = recording<Store>(store);
   const agent = await create(watched.store, model, {
     tools: [tool('act'), tool('rest')],
@@ -257,7 +258,10 @@ test('settings, headers and active tools reach the provider', async ({ store, pr
       stopSequences: ['END'],
       headers: { 'x-team': 'blue' },
     },
-    prepareStep: () => ({ activeTools: ['rest'], toolChoice: 'required' }),
+    prepareStep: ({ stepNumber }) => ({
+      activeTools: ['rest'],
+      toolChoice: stepNumber === 0 ? 'required' : 'auto',
+    }),
   });
   await agent.send('Hi');
   expect(model.requests[0]?.json).toMatchObject({
@@ -267,6 +271,7 @@ test('settings, headers and active tools reach the provider', async ({ store, pr
     tool_choice: { type: 'any' },
     tools: [{ name: 'rest' }],
   });
+  expect(model.requests[1]?.json).toMatchObject({ tool_choice: { type: 'auto' } });
   expect(model.requests[0]?.headers['x-team']).toBe('blue');
   expect(JSON.stringify(watched.commits)).not.toContain('blue');
 });
