@@ -26,7 +26,7 @@ export function packageBin(packageName, command = packageName) {
 function isBuilt() {
   const marker = join(root, 'dist', 'index.js');
   if (!existsSync(marker) || !existsSync(cliPath)) return false;
-  const sources = ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const sources = ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'];
   return sources.every((path) => newest(join(root, path)) <= statSync(marker).mtimeMs);
 }
 

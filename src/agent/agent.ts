@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors.ts';
 import type { AgentInfo } from '../model/agent.ts';
+import { randomUUID } from '../model/crypto.ts';
 import { generateAgentId, validateAgentId } from '../model/ids.ts';
 import type { ContentBlock } from '../model/message.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
@@ -42,6 +42,8 @@ interface Parts {
  * console.log((await agent.run()).text);
  */
 export class Agent {
+  /** Bundlers rename a class that speaks of itself; users see it in what they log. */
+  static readonly name = 'Agent';
   readonly #parts: Parts;
   /** The turn under way, and the last of those that wait behind it. They resolve however the turns end. */
   readonly #turns: TurnQueue;

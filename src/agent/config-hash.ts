@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../model/crypto.ts';
 import type { Sdk } from './sdk.ts';
 import { inputJsonSchema } from './sdk-tools.ts';
 import type { ModelSettings, ReadyTemplate } from './template.ts';
@@ -30,7 +30,7 @@ async function hashOfTools(sdk: Sdk, { tools }: ReadyTemplate): Promise<string> 
 }
 
 function hashOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value, sortedKeys)).digest('hex').slice(0, 32);
+  return sha256(JSON.stringify(value, sortedKeys)).slice(0, 32);
 }
 
 /** The order in which an object's keys were written says nothing. */

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { sha256 } from '../model/crypto.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { MaxStepsError, TurnInterruptedError } from './errors.ts';
 import type { AgentTemplate } from './template.ts';
@@ -56,7 +56,7 @@ export function spawner(
 function helperId(agentId: string, callSeq: number, key: string): string {
   const id = `${agentId}.${callSeq}-${key}`;
   if (Buffer.byteLength(id) <= LONGEST_ID) return id;
-  return `agt-${createHash('sha256').update(id).digest('hex').slice(0, 40)}`;
+  return `agt-${sha256(id).slice(0, 40)}`;
 }
 
 /** Decisions are made by anybody, anywhere: looks until none is missing. */

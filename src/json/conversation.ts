@@ -77,6 +77,15 @@ export class CallTable implements KnownCalls {
     return table;
   }
 
+  /** Number of calls up to the last one that one of the first `position` messages asked for. */
+  within(position: number): number {
+    let count = 0;
+    for (const { messageSeq, callSeq } of this.#bySeq.values()) {
+      if (messageSeq !== null && messageSeq < position) count = Math.max(count, callSeq + 1);
+    }
+    return count;
+  }
+
   /** Number of calls that were opened before the message `keep` opened its first one. */
   before(keep: number): number {
     let count = this.#next;

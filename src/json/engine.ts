@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { AgentExistsError } from '../errors.ts';
+import { randomBytes } from '../model/crypto.ts';
 import { AgentFiles } from './agent-files.ts';
 import type { AgentCell } from './cell.ts';
 import { AgentCells } from './cells.ts';

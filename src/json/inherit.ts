@@ -20,27 +20,31 @@ export function inherit(parent: AgentState, point: ForkPoint, at: number): Conve
   }
   const conversation = new Conversation();
   conversation.messages = source.messages.slice(0, point.position);
-  conversation.calls = source.calls.select((call) => inheritCall(call, point, at), 0);
+  const callCount = callsOf(source, point);
+  conversation.calls = source.calls.select(
+    (call) => (call.callSeq < callCount ? inheritCall(call, point.position, at) : undefined),
+    0,
+  );
   conversation.compactions = source.compactions
     .filter(({ position }) => position <= point.position)
     .map((compaction) => ({ ...compaction, n: 0 }));
   return conversation;
 }
 
-/** Whether a call of the parent's is one of the fork's, too. */
-export function belongs(
-  call: CallState,
+/** Number of the parent's calls that are the fork's, too: the first ones, without a gap. */
+export function callsOf(
+  { calls }: Conversation,
   { position, whole }: Pick<ForkPoint, 'position' | 'whole'>,
-): boolean {
-  return call.messageSeq === null ? whole : call.messageSeq < position;
+): number {
+  return whole ? calls.next : calls.within(position);
 }
 
-function inheritCall(call: CallState, point: ForkPoint, at: number): CallState | undefined {
-  if (!belongs(call, point)) return undefined;
-  const answered = call.resultSeq !== null && call.resultSeq < point.position;
-  // Of a call that no message asked for, no message need tell the result.
-  const ended = call.messageSeq === null && isTerminal(call.state);
-  return answered || ended ? call : forkedCall(call, at);
+function inheritCall(call: CallState, position: number, at: number): CallState {
+  const answered = call.resultSeq !== null && call.resultSeq < position;
+  if (call.messageSeq !== null && call.messageSeq < position) return answered ? call : forkedCall(call, at);
+  // Of a call that no message before the fork asked for, no message need tell the result.
+  const unasked = { ...call, messageSeq: null, resultSeq: answered ? call.resultSeq : null };
+  return isTerminal(call.state) ? unasked : forkedCall(unasked, at);
 }
 
 /** From a snapshot with messages of its own nothing is inherited but these; their calls are opened anew. */

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { LeaseNotHeldError, LockTimeoutError, StoreClosedError, ValidationError } from '../errors.ts';
 import type { LeaseToken } from '../model/agent.ts';
+import { randomUUID } from '../model/crypto.ts';
 import type { AgentLease, LeaseOptions } from '../store/store.ts';
 
 const DEFAULT_TTL_MS = 15_000;

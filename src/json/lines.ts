@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { CorruptDataError } from '../errors.ts';
+import { sha256 } from '../model/crypto.ts';
 
 const CHUNK_BYTES = 1 << 20;
 const HASH_LENGTH = 16;
@@ -92,5 +92,5 @@ export function damaged(path: string, offset: number, cause?: unknown): CorruptD
 }
 
 function hash(text: string | Buffer): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, HASH_LENGTH);
+  return sha256(text).slice(0, HASH_LENGTH);
 }

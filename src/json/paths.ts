@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { sha256 } from '../model/crypto.ts';
 
 /** Longer names are hashed, so that paths stay within what Windows takes. */
 const MAX_NAME = 100;
@@ -60,7 +60,7 @@ export function encodeName(id: string): string {
   let name = '';
   for (const byte of Buffer.from(id)) name += isVerbatim(byte) ? String.fromCharCode(byte) : escaped(byte);
   if (DEVICES.test(name)) name = escaped(name.charCodeAt(0)) + name.slice(1);
-  return name.length > MAX_NAME ? `+${createHash('sha256').update(id).digest('hex')}` : name;
+  return name.length > MAX_NAME ? `+${sha256(id)}` : name;
 }
 
 /** The id that a folder's name stands for; undefined if the name is hashed, or none of ours. */

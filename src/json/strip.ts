@@ -1,7 +1,7 @@
 import { apply } from './apply.ts';
 import type { Conversation } from './conversation.ts';
 import { DROPPED, type Entry, type ForkPoint, type LogHeader, type StoredMessage } from './entry.ts';
-import { belongs } from './inherit.ts';
+import { callsOf } from './inherit.ts';
 import { type AgentState, emptyState } from './state.ts';
 
 export interface StripInput {
@@ -90,14 +90,29 @@ function needPart(
   conversation: Conversation,
   cut: Omit<ForkPoint, 'agentId' | 'key' | 'n'>,
 ): void {
-  const position = Math.min(cut.position, cut.need);
-  for (const message of conversation.messages.slice(0, position)) needs.messages.add(message);
-  for (const call of conversation.calls.values()) {
-    if (belongs(call, { position, whole: cut.whole })) needs.calls.add(callName(conversation, call.callSeq));
-  }
+  for (const message of conversation.messages.slice(0, Math.min(cut.position, cut.need)))
+    needs.messages.add(message);
+  for (const callSeq of neededCalls(conversation, cut)) needs.calls.add(callName(conversation, callSeq));
   for (const compaction of conversation.compactions) {
     if (compaction.position <= cut.position) needs.compactions.add(compaction.n);
   }
+}
+
+/**
+ * The calls that began the fork, as far as a rewrite of it has left them. The last of them says which ones
+ * began it: it stays where calls do that no message asked for.
+ */
+function neededCalls(
+  conversation: Conversation,
+  { position, need, whole }: Omit<ForkPoint, 'agentId' | 'key' | 'n'>,
+): number[] {
+  const { calls } = conversation;
+  const count = callsOf(conversation, { position, whole });
+  if (need >= position) return Array.from({ length: count }, (_, callSeq) => callSeq);
+  const left = Math.min(count, calls.before(need));
+  const needed = Array.from({ length: left }, (_, callSeq) => callSeq);
+  if (!whole && left > calls.within(need) && left < count) needed.push(count - 1);
+  return needed;
 }
 
 /** What the agent itself needs: its conversation, and those that its snapshots refer to. */

@@ -52,6 +52,7 @@ export class CallBook {
   readonly #at: number;
   #nextSeq: number;
   #unlinked: number;
+  #unanswered = 0;
   #pending = 0;
 
   constructor(known: KnownCalls, start: { callCount: number; unlinkedCalls: number; at: number }) {
@@ -68,6 +69,11 @@ export class CallBook {
   /** Calls that no tool_use block is known for. */
   get unlinkedCalls(): number {
     return this.#unlinked;
+  }
+
+  /** By how much the number of calls that a message asked for and none has answered has changed. */
+  get unansweredDelta(): number {
+    return this.#unanswered;
   }
 
   /** By how much the number of calls that await a decision has changed. */
@@ -102,8 +108,7 @@ export class CallBook {
   }
 
   #openFromBlock(block: OpenedCall, messageSeq: number, at: number): void {
-    const waiting =
-      this.#unlinked > 0 ? this.#withId(block.id).filter((call) => call.messageSeq === null) : [];
+    const waiting = this.#unlinked > 0 ? this.#withId(block.id).filter((call) => isWaiting(call)) : [];
     const adopted = waiting.at(-1);
     if (adopted) {
       const draft = this.opened.includes(adopted) ? adopted : structuredClone(adopted);
@@ -111,7 +116,11 @@ export class CallBook {
       if (draft !== adopted) this.#change(draft);
       return;
     }
-    this.#open({ ...emptyCall(block.id, block.name, at), messageSeq, input: block.input });
+    this.#unanswered += 1;
+    const call = emptyCall(block.id, block.name, at);
+    call.messageSeq = messageSeq;
+    call.input = block.input;
+    this.#open(call);
   }
 
   #openFromRecord(update: EncodedUpdate): void {
@@ -150,6 +159,7 @@ export class CallBook {
     if (!call) return;
     const draft = this.opened.includes(call) ? call : structuredClone(call);
     draft.resultSeq = messageSeq;
+    if (draft.messageSeq !== null) this.#unanswered -= 1;
     if (draft !== call) this.#change(draft);
   }
 
@@ -188,6 +198,7 @@ export class CallBook {
   #link(call: CallState, messageSeq: number): void {
     call.messageSeq = messageSeq;
     this.#unlinked -= 1;
+    if (call.resultSeq === null) this.#unanswered += 1;
   }
 
   #countPending(before: ToolCallState, after: ToolCallState): void {
@@ -230,6 +241,11 @@ export function neededLookups(
     }
   }
   return lookups;
+}
+
+/** Opened by a record, and no message has asked for it yet. One that a fork cut off waits for none. */
+function isWaiting({ messageSeq, state }: CallState): boolean {
+  return messageSeq === null && state !== 'sealed';
 }
 
 function emptyCall(toolCallId: string, toolName: string, at: number): CallState {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
 import {
   type Channel,
@@ -13,6 +12,7 @@ import {
   type TurnCommit,
 } from './agent.ts';
 import { type EncodedUpdate, encodeUpdates, ordinal } from './call-update.ts';
+import { sha256 } from './crypto.ts';
 import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeMetadata } from './encode-info.ts';
 import { type EncodedMessage, encodeMessages } from './encode-message.ts';
 import { describe, validateId, validateName } from './ids.ts';
@@ -257,8 +257,19 @@ export function checkLease(agentId: string, lease: unknown): LeaseToken | undefi
   return token;
 }
 
-/** What makes two commits the same change: everything but the fences around it. */
+/**
+ * What makes two commits the same change: everything but the fences around it. The texts that most of it
+ * consists of are taken as they are; their lengths keep them apart.
+ */
 function fingerprint(encoded: EncodedCommit): string {
   const { expectedVersion: _version, lease: _lease, operation: _operation, ...change } = encoded;
-  return createHash('sha256').update(JSON.stringify(change)).digest('base64');
+  const { messages, events, updates, ...rest } = change;
+  const texts = [...messages, ...events].map(({ payload }) => payload);
+  const records = updates.map(({ input, output, ...record }) => {
+    texts.push(input ?? '', output ?? '');
+    return { ...record, input: input !== undefined, output: output !== undefined };
+  });
+  const lengths = texts.map((text) => text.length);
+  const outline = JSON.stringify([messages.length, events.length, lengths, records, rest]);
+  return sha256(outline + texts.join(''), 'base64');
 }

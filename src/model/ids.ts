@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
+import { randomBytes } from './crypto.ts';
 
 const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for

@@ -1,16 +1,22 @@
-import {
-  type Batch,
-  type BatchOutcome,
-  columnsOf,
-  type HeadGuard,
-  type HeadUpdate,
-  type Op,
-  type Pin,
-} from '../sql/batch.ts';
-import type { Row, SqlParam, SqlValue } from '../sql/driver.ts';
-import { type ColumnKind, table } from '../sql/schema/tables.ts';
-import { composed, type Statement } from '../sql/statement.ts';
+import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op } from '../sql/batch.ts';
+import type { Row, SqlParam } from '../sql/driver.ts';
+import { type Statement, statement } from '../sql/statement.ts';
 import { ABSENT_TABLE } from './dialect.ts';
+import { type Bind, type RowOp, rowsPart, rowsShape } from './rows.ts';
+
+/** A batch as one statement, and what it is executed with. */
+export interface RenderedBatch {
+  readonly statement: Statement;
+  readonly params: SqlParam[];
+}
+
+/** The statement of all batches of a shape, and where in such a batch each parameter's value is. */
+interface Template {
+  readonly statement: Statement;
+  readonly values: readonly ((batch: Batch, ops: readonly Op[]) => SqlParam)[];
+}
+
+const templates = new Map<string, Template>();
 
 /**
  * A batch as one statement: the pin, the lock on the head, the conditions on the locked row, the head's
@@ -20,42 +26,74 @@ import { ABSENT_TABLE } from './dialect.ts';
  * got: a condition in the UPDATE itself would be evaluated before the wait, and not again if the other
  * transaction rolled back.
  */
-export function renderBatch(batch: Batch, channel: string): { statement: Statement; params: SqlParam[] } {
-  const params: SqlParam[] = [];
-  const bind = (value: SqlParam, type: string) => {
-    params.push(value);
-    return `$${params.length}::${type}`;
-  };
-  const parts: string[] = [];
-  if (batch.pin) parts.push(pinPart(batch.pin, bind));
-  if (batch.guard) parts.push(...guardParts(batch.guard, batch.pin !== undefined, bind));
-  const source = batch.guard ? 'head, ' : batch.pin ? 'pin, ' : '';
-  batch.ops.forEach((op, i) => {
-    if (op.rows.length > 0 && op.table !== ABSENT_TABLE)
-      parts.push(`op${i} AS (${opPart(op, source, batch.guard, bind)})`);
-  });
-  const text = `WITH ${parts.join(',\n')}\n${resultPart(batch, channel, bind)}`;
-  return { statement: composed('batch', text), params };
+export function renderBatch(batch: Batch, channel: string): RenderedBatch {
+  const ops = batch.ops.filter(isWritten);
+  const shape = shapeOf(batch, ops);
+  let template = templates.get(shape);
+  if (!template) {
+    template = compose(batch, ops);
+    templates.set(shape, template);
+  }
+  const params = template.values.map((value) => value(batch, ops));
+  if (notifies(batch)) params.push(channel);
+  return { statement: template.statement, params };
 }
 
-type Bind = (value: SqlParam, type: string) => string;
+function isWritten(op: Op): op is RowOp {
+  return op.rows.length > 0 && op.table !== ABSENT_TABLE;
+}
+
+function notifies({ guard }: Batch): boolean {
+  return guard !== undefined && guard.events > 0;
+}
+
+/** Whatever the text depends on. */
+function shapeOf(batch: Batch, ops: readonly RowOp[]): string {
+  let shape = batch.pin ? 'pin ' : '';
+  if (batch.guard) {
+    const { set } = batch.guard;
+    shape += set === null ? 'guard ' : set === 'touched' ? 'touch ' : 'state ';
+    if (notifies(batch)) shape += 'notify ';
+  }
+  for (const op of ops) shape += `${rowsShape(op)};`;
+  return shape;
+}
+
+function compose(batch: Batch, ops: readonly RowOp[]): Template {
+  const values: Template['values'][number][] = [];
+  const bind: Bind = (value, type) => {
+    values.push(value);
+    return `$${values.length}::${type}`;
+  };
+  const parts: string[] = [];
+  if (batch.pin) parts.push(pinPart(bind));
+  if (batch.guard) parts.push(...guardParts(batch.guard, batch.pin !== undefined, bind));
+  const source = batch.guard ? 'head' : batch.pin ? 'pin' : undefined;
+  ops.forEach((op, i) => {
+    parts.push(`op${i} AS (${rowsPart(op, i, source, batch.guard !== undefined, bind)})`);
+  });
+  const text = `WITH ${parts.join(',\n')}\n${resultPart(batch, values.length + 1)}`;
+  return { statement: statement('batch', text), values };
+}
 
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
-function pinPart(pin: Pin, bind: Bind): string {
-  return `pin AS (UPDATE {branches} SET pinned = greatest(pinned, ${bind(pin.position, 'bigint')})
-    WHERE tree = ${bind(pin.tree, 'bigint')} AND branch = ${bind(pin.branch, 'bigint')}
-      AND epoch = ${bind(pin.epoch, 'bigint')} RETURNING 1 AS held)`;
+function pinPart(bind: Bind): string {
+  return `pin AS (UPDATE {branches} SET pinned = greatest(pinned, ${bind((b) => b.pin?.position ?? null, 'bigint')})
+    WHERE tree = ${bind((b) => b.pin?.tree ?? null, 'bigint')} AND branch = ${bind((b) => b.pin?.branch ?? null, 'bigint')}
+      AND epoch = ${bind((b) => b.pin?.epoch ?? null, 'bigint')} RETURNING 1 AS held)`;
 }
 
-function guardParts(guard: HeadGuard, pinned: boolean, bind: Bind): string[] {
-  const tree = bind(guard.tree, 'bigint');
-  const agent = bind(guard.agent, 'bigint');
-  const revision = bind(guard.revision, 'bigint');
-  const version = bind(guard.expectedVersion, 'bigint');
-  const holder = bind(guard.lease?.holderId ?? null, 'text');
-  const token = bind(guard.lease?.token ?? null, 'bigint');
-  const needsLease = bind(guard.needsLease ? 1 : 0, 'int');
+function guardParts({ set }: HeadGuard, pinned: boolean, bind: Bind): string[] {
+  const of = (value: (guard: HeadGuard) => SqlParam, type: string) =>
+    bind(({ guard }) => (guard ? value(guard) : null), type);
+  const tree = of((guard) => guard.tree, 'bigint');
+  const agent = of((guard) => guard.agent, 'bigint');
+  const revision = of((guard) => guard.revision, 'bigint');
+  const version = of((guard) => guard.expectedVersion, 'bigint');
+  const holder = of((guard) => guard.lease?.holderId ?? null, 'text');
+  const token = of((guard) => guard.lease?.token ?? null, 'bigint');
+  const needsLease = of((guard) => (guard.needsLease ? 1 : 0), 'int');
   const locked = `locked AS MATERIALIZED (
     SELECT h.revision, h.version, h.message_count, h.cursor, h.last_at, h.lease_token, h.lease_holder, h.lease_expires_at
     FROM {heads} h${pinned ? ', pin' : ''} WHERE h.tree = ${tree} AND h.agent = ${agent} FOR NO KEY UPDATE OF h)`;
@@ -65,104 +103,51 @@ function guardParts(guard: HeadGuard, pinned: boolean, bind: Bind): string[] {
       AND CASE WHEN ${holder} IS NULL
         THEN ${needsLease} = 0 OR lease_holder IS NULL OR lease_expires_at <= ${NOW}
         ELSE lease_holder = ${holder} AND lease_token = ${token} AND lease_expires_at > ${NOW} END)`;
-  const at = bind(guard.at, 'bigint');
-  const events = bind(guard.events, 'bigint');
+  const at = of((guard) => guard.at, 'bigint');
+  const events = of((guard) => guard.events, 'bigint');
   const head = `head AS (
-    UPDATE {heads} h SET cursor = h.cursor + ${events}, last_at = greatest(h.last_at, ${at})${stateColumns(guard.set, at, bind)}
+    UPDATE {heads} h SET cursor = h.cursor + ${events}, last_at = greatest(h.last_at, ${at})${stateColumns(set, at, bind)}
     FROM allowed WHERE h.tree = ${tree} AND h.agent = ${agent}
     RETURNING allowed.last_at AS floor_at, h.cursor - ${events} + 1 AS first_cursor, h.cursor AS new_cursor,
       h.last_at AS at, h.watched_until)`;
   return [locked, allowed, head];
 }
 
-function stateColumns(set: HeadUpdate | null, at: string, bind: Bind): string {
+const STATE_COLUMNS: readonly [column: string, field: keyof HeadUpdate, type: string][] = [
+  ['branch', 'branch', 'bigint'],
+  ['version', 'version', 'bigint'],
+  ['message_count', 'messageCount', 'bigint'],
+  ['call_count', 'callCount', 'bigint'],
+  ['unlinked_calls', 'unlinkedCalls', 'bigint'],
+  ['unanswered_calls', 'unansweredCalls', 'bigint'],
+  ['pending_approvals', 'pendingApprovals', 'bigint'],
+  ['usage_count', 'usageCount', 'bigint'],
+  ['status', 'status', 'smallint'],
+  ['last_sfp_index', 'lastSfpIndex', 'bigint'],
+  ['bookmark_seq', 'bookmarkSeq', 'bigint'],
+  ['bookmark_at', 'bookmarkAt', 'bigint'],
+  ['breakpoint', 'breakpoint', 'text'],
+];
+
+function stateColumns(set: HeadGuard['set'], at: string, bind: Bind): string {
   if (!set) return '';
-  const columns: [string, SqlValue, string][] = [
-    ['branch', set.branch, 'bigint'],
-    ['version', set.version, 'bigint'],
-    ['message_count', set.messageCount, 'bigint'],
-    ['call_count', set.callCount, 'bigint'],
-    ['unlinked_calls', set.unlinkedCalls, 'bigint'],
-    ['pending_approvals', set.pendingApprovals, 'bigint'],
-    ['usage_count', set.usageCount, 'bigint'],
-    ['status', set.status, 'smallint'],
-    ['last_sfp_index', set.lastSfpIndex, 'bigint'],
-    ['bookmark_seq', set.bookmarkSeq, 'bigint'],
-    ['bookmark_at', set.bookmarkAt, 'bigint'],
-    ['breakpoint', set.breakpoint, 'text'],
-  ];
-  const assignments = columns.map(([column, value, type]) => `${column} = ${bind(value, type)}`);
+  if (set === 'touched') return ', revision = h.revision + 1';
+  const assignments = STATE_COLUMNS.map(([column, field, type]) => {
+    const value = bind(({ guard }) => {
+      const update = guard?.set;
+      return typeof update === 'object' && update ? update[field] : null;
+    }, type);
+    return `${column} = ${value}`;
+  });
   return `, revision = h.revision + 1, updated_at = greatest(h.last_at, ${at}), ${assignments.join(', ')}`;
 }
 
-const ARRAY_TYPES: Record<ColumnKind, string> = {
-  key: 'bigint[]',
-  int: 'bigint[]',
-  small: 'smallint[]',
-  real: 'double precision[]',
-  instant: 'bigint[]',
-  stamp: 'bigint[]',
-  cursor: 'bigint[]',
-  text: 'text[]',
-  name: 'text[]',
-  jsonb: 'text[]',
-};
-
-function opPart(op: Op, source: string, guard: HeadGuard | undefined, bind: Bind): string {
-  const definition = table(op.table);
-  const columns = columnsOf(op);
-  const kindOf = (column: string): ColumnKind => definition.columns[column] ?? 'text';
-  const arrays = columns.map((column, i) =>
-    bind(
-      op.rows.map((row) => row[i] ?? null),
-      ARRAY_TYPES[kindOf(column)],
-    ),
-  );
-  const rows = `${source}unnest(${arrays.join(', ')}) AS u(${columns.join(', ')})`;
-  const value = (column: string) => finished(column, kindOf(column), guard);
-  const key = definition.key;
-  const rest = columns.filter((column) => !key.includes(column));
-  switch (op.kind) {
-    case 'insert':
-    case 'upsert': {
-      const conflict =
-        op.kind === 'insert'
-          ? ''
-          : ` ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${rest
-              .filter((column) => !op.keep?.includes(column))
-              .map((column) => `${column} = excluded.${column}`)
-              .join(', ')}`;
-      return `INSERT INTO {${op.table}} (${columns.join(', ')}) SELECT ${columns.map(value).join(', ')} FROM ${rows}${conflict}`;
-    }
-    case 'update': {
-      const set = rest.map((column) =>
-        op.keep.includes(column)
-          ? `${column} = coalesce(${value(column)}, t.${column})`
-          : `${column} = ${value(column)}`,
-      );
-      return `UPDATE {${op.table}} t SET ${set.join(', ')} FROM ${rows} WHERE ${key.map((column) => `t.${column} = u.${column}`).join(' AND ')}`;
-    }
-    case 'remove':
-      return `DELETE FROM {${op.table}} t USING ${rows} WHERE ${columns.map((column) => `t.${column} = u.${column}`).join(' AND ')}`;
-  }
-}
-
-/** Completes stamps and cursors from the head's row: see `ColumnKind`. */
-function finished(column: string, kind: ColumnKind, guard: HeadGuard | undefined): string {
-  if (kind === 'jsonb') return `u.${column}::jsonb`;
-  if (!guard) return `u.${column}`;
-  if (kind === 'stamp') return `greatest(u.${column}, head.floor_at)`;
-  if (kind === 'cursor') return `head.first_cursor + u.${column}`;
-  return `u.${column}`;
-}
-
-function resultPart(batch: Batch, channel: string, bind: Bind): string {
+function resultPart(batch: Batch, channel: number): string {
   const pins = batch.pin ? '(SELECT count(*) FROM pin)' : '1';
   if (!batch.guard) return `SELECT ${pins} AS pins, 1 AS applied`;
-  const notify =
-    batch.guard.events > 0
-      ? `, (SELECT pg_notify(${bind(channel, 'text')}, '') FROM head WHERE watched_until > ${NOW}) AS notified`
-      : '';
+  const notify = notifies(batch)
+    ? `, (SELECT pg_notify($${channel}::text, '') FROM head WHERE watched_until > ${NOW}) AS notified`
+    : '';
   return `SELECT ${pins} AS pins, (SELECT count(*) FROM head) AS applied, l.*, ${NOW} AS now, h.new_cursor, h.at${notify}
     FROM (SELECT 1) AS one LEFT JOIN locked l ON true LEFT JOIN head h ON true`;
 }

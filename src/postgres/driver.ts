@@ -1,22 +1,27 @@
-import { createHash } from 'node:crypto';
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { StoreConfigError } from '../errors.ts';
+import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
-import type { Driver, Row, Script, SqlParam, Step } from '../sql/driver.ts';
-import { render, type Statement, statement } from '../sql/statement.ts';
+import type { Driver, Row, Script, Shapes, SqlParam, SqlValue, Step } from '../sql/driver.ts';
+import { render, type Shape, type Statement, statement } from '../sql/statement.ts';
 import { readOutcome, renderBatch } from './batch.ts';
 import type { PostgresDialect } from './dialect.ts';
-import { type Endpoint, isLostStatement, isRetryable, translate } from './errors.ts';
+import { type Endpoint, isConnectionTimeout, isLostStatement, isRetryable, translate } from './errors.ts';
+import { type Gate, gateOf, type Turn } from './gate.ts';
 import type { Listener } from './listener.ts';
 
-const RESERVE_KEYS = statement('reserve_keys', `SELECT nextval($1::regclass) AS first`);
+const RESERVE_KEYS = statement(
+  'reserve_keys',
+  'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::int)',
+);
 const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
 const MAX_TRIES = 6;
 
 /** Numbers come as numbers; everything else that we read is text. Set per query, never globally. */
 const TYPES = {
-  getTypeParser: (oid: number) => (value: string) => (NUMERIC_OIDS.has(oid) ? Number(value) : value),
+  getTypeParser: (oid: number) => (NUMERIC_OIDS.has(oid) ? Number : asIs),
 };
+const asIs = (value: string) => value;
 /** int8, int2, int4, float4, float8, numeric: https://www.postgresql.org/docs/current/catalog-pg-type.html */
 const NUMERIC_OIDS = new Set([20, 21, 23, 700, 701, 1700]);
 
@@ -29,10 +34,11 @@ interface Compiled {
 export class PostgresDriver implements Driver {
   readonly dialect: PostgresDialect;
   readonly #pool: Pool;
+  readonly #gate: Gate;
   readonly #ownsPool: boolean;
   readonly #endpoint: Endpoint;
   readonly #listener: Listener;
-  readonly #compiled = new Map<Statement, Compiled>();
+  readonly #compiled = new Map<Statement<Shape>, Compiled>();
   #named: boolean;
   readonly #onClose: () => void;
   readonly #fixedNaming: boolean;
@@ -48,6 +54,7 @@ export class PostgresDriver implements Driver {
   }) {
     this.dialect = options.dialect;
     this.#pool = options.pool;
+    this.#gate = gateOf(options.pool);
     this.#ownsPool = options.ownsPool;
     this.#endpoint = options.endpoint;
     this.#listener = options.listener;
@@ -56,16 +63,21 @@ export class PostgresDriver implements Driver {
     this.#fixedNaming = options.prepare !== 'auto';
   }
 
-  async read(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
-    return this.#translated(() => this.#query(this.#pool, source, params));
+  read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
+    return this.#unit(1, () => this.#query(this.#pool, source, params));
   }
 
-  async write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
-    return this.#translated(() => this.#retried(() => this.#query(this.#pool, source, params)));
+  write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    return this.#unit(MAX_TRIES, () => this.#query(this.#pool, source, params));
   }
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {
     return this.#inTransaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', script);
+  }
+
+  /** The server has processes enough. */
+  async analyse<T>(script: () => Script<T>): Promise<T> {
+    return this.snapshot(script);
   }
 
   async transact<T>(script: () => Script<T>): Promise<T> {
@@ -75,14 +87,14 @@ export class PostgresDriver implements Driver {
 
   async batch(batch: Batch): Promise<BatchOutcome> {
     const { statement: source, params } = renderBatch(batch, this.#listener.channel);
-    return this.#translated(() =>
-      this.#retried(async () => readOutcome((await this.#query(this.#pool, source, params))[0], batch)),
+    return this.#unit(MAX_TRIES, async () =>
+      readOutcome((await this.#query(this.#pool, source, params))[0], batch),
     );
   }
 
-  async reserveKeys(): Promise<number> {
-    const rows = await this.read(RESERVE_KEYS, [this.dialect.table('keys')]);
-    return Number(rows[0]?.first);
+  async reserveKeys(blocks: number): Promise<number[]> {
+    const rows = await this.read(RESERVE_KEYS, [this.dialect.table('keys'), blocks]);
+    return rows.map((row) => Number(row.first));
   }
 
   subscribe(onChange: () => void): () => void {
@@ -106,31 +118,29 @@ export class PostgresDriver implements Driver {
   }
 
   async #inTransaction<T>(begin: string, script: () => Script<T>): Promise<T> {
-    return this.#translated(() =>
-      this.#retried(async () => {
-        const client = await this.#pool.connect();
-        let broken: Error | undefined;
-        const onError = (error: Error) => {
-          broken = error;
-        };
-        client.on('error', onError);
-        try {
-          await client.query(begin);
-          const result = await this.#drive(client, script());
-          await client.query('COMMIT');
-          return result;
-        } catch (error) {
-          await client.query('ROLLBACK').catch((rollbackError: Error) => {
-            // The connection is gone, and the server rolls back by itself: the pool must not reuse it.
-            broken = rollbackError;
-          });
-          throw error;
-        } finally {
-          client.off('error', onError);
-          client.release(broken);
-        }
-      }),
-    );
+    return this.#unit(MAX_TRIES, async () => {
+      const client = await this.#pool.connect();
+      let broken: Error | undefined;
+      const onError = (error: Error) => {
+        broken = error;
+      };
+      client.on('error', onError);
+      try {
+        await client.query(begin);
+        const result = await this.#drive(client, script());
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch((rollbackError: Error) => {
+          // The connection is gone, and the server rolls back by itself: the pool must not reuse it.
+          broken = rollbackError;
+        });
+        throw error;
+      } finally {
+        client.off('error', onError);
+        client.release(broken);
+      }
+    });
   }
 
   async #drive<T>(client: PoolClient, script: Script<T>): Promise<T> {
@@ -141,57 +151,73 @@ export class PostgresDriver implements Driver {
     return next.value;
   }
 
-  async #step(client: PoolClient, step: Step): Promise<Row[] | BatchOutcome> {
+  async #step(client: PoolClient, step: Step): Promise<Shapes[Shape][] | BatchOutcome> {
     if (!('batch' in step)) return this.#query(client, step.statement, step.params);
     const { statement: source, params } = renderBatch(step.batch, this.#listener.channel);
     return readOutcome((await this.#query(client, source, params))[0], step.batch);
   }
 
-  async #query(on: Pool | PoolClient, source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  async #query<S extends Shape>(
+    on: Pool | PoolClient,
+    source: Statement<S>,
+    params: readonly SqlParam[],
+  ): Promise<Shapes[S][]> {
     const { name, text } = this.#compile(source);
-    const config: QueryConfig = { text, values: [...params], types: TYPES };
-    if (!this.#named || text.startsWith('CREATE')) return (await on.query<Row>(config)).rows;
+    const config = { text, values: [...params], types: TYPES };
+    if (!this.#named || text.startsWith('CREATE')) return rowsOf(on, source.shape, config);
     try {
-      return (await on.query<Row>({ ...config, name })).rows;
+      return await rowsOf(on, source.shape, { ...config, name });
     } catch (error) {
       if (this.#fixedNaming || !isLostStatement(error)) throw error;
       // A transaction pooler is in between: unnamed statements for good. The statement didn't run.
       this.#named = false;
       if (on !== this.#pool) throw new LostStatement(error);
-      return (await on.query<Row>(config)).rows;
+      return rowsOf(on, source.shape, config);
     }
   }
 
-  /** Deadlocks and serialization failures roll everything back, so the unit as a whole is run again. */
-  async #retried<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * What takes one connection of the pool: a statement or a transaction. Deadlocks and serialization failures
+   * roll everything back, so the unit as a whole is run again, up to so many times.
+   */
+  async #unit<T>(most: number, work: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
+      let turn: Turn | undefined;
       try {
-        return await work();
+        turn = this.#gate.enter() ?? (await this.#gate.turn());
+        const result = await work();
+        this.#gate.leave();
+        return result;
       } catch (error) {
-        if (tries >= MAX_TRIES || !(isRetryable(error) || error instanceof LostStatement)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 2 ** tries * Math.random()));
+        if (turn && isConnectionTimeout(error)) this.#gate.giveUp(turn, error);
+        else if (turn) this.#gate.leave();
+        const worthIt = isRetryable(error) || error instanceof LostStatement;
+        if (tries >= most || !worthIt) throw translate(error, this.#endpoint);
       }
+      await new Promise((resolve) => setTimeout(resolve, 2 ** tries * Math.random()));
     }
   }
 
-  async #translated<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw translate(error, this.#endpoint);
-    }
-  }
-
-  #compile(source: Statement): Compiled {
+  #compile(source: Statement<Shape>): Compiled {
     const known = this.#compiled.get(source);
     if (known) return known;
     const text = render(source, this.dialect);
     // Names are per connection, which stores with other schemas may share: the text decides.
-    const name = `kode_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
+    const name = `kode_${sha256(text, 'base64url').slice(0, 22)}`;
     const compiled = { name, text };
     this.#compiled.set(source, compiled);
     return compiled;
   }
+}
+
+async function rowsOf<S extends Shape>(
+  on: Pool | PoolClient,
+  shape: S,
+  config: QueryConfig,
+): Promise<Shapes[S][]> {
+  if (shape === 'objects') return (await on.query(config)).rows;
+  const { rows } = await on.query<SqlValue[]>({ ...config, rowMode: 'array' });
+  return (shape === 'arrays' ? rows : rows.map(([value = null]) => value)) as Shapes[S][];
 }
 
 /** A named statement was lost within a transaction, which is aborted: begin it anew without names. */

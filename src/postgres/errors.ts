@@ -9,6 +9,10 @@ export interface Endpoint {
   user: string;
 }
 
+/** Words of pg's pool: there is no code for it. */
+const CONNECTION_TIMEOUT =
+  /timeout exceeded when trying to connect|Connection terminated due to connection timeout/;
+
 interface DriverError {
   code?: string;
   message: string;
@@ -26,6 +30,11 @@ export function isRetryable(error: unknown): boolean {
 export function isLostStatement(error: unknown): boolean {
   const code = asDriverError(error)?.code;
   return code === '26000' || code === '42P05';
+}
+
+/** The pool had no connection to give for as long as it waits. */
+export function isConnectionTimeout(error: unknown): boolean {
+  return CONNECTION_TIMEOUT.test(asDriverError(error)?.message ?? '');
 }
 
 function asDriverError(error: unknown): DriverError | undefined {
@@ -91,16 +100,17 @@ function connectionCheck(code: string, message: string, at: Endpoint): string | 
     case '57P03':
       return `${server} is shutting down or starting up (${code}). Try again when it accepts connections.`;
   }
-  if (
-    /timeout exceeded when trying to connect|Connection terminated due to connection timeout/.test(message)
-  ) {
-    return `No connection to ${server} within connectionTimeoutMillis. Either the server can't be reached, or all connections of the pool are in use: check the network, or raise the pool's "max".`;
+  if (CONNECTION_TIMEOUT.test(message)) {
+    return `No connection to ${server} within connectionTimeoutMillis. Either the server can't be reached, or other code holds the pool's connections: check the network, or raise the pool's "max".`;
   }
   if (
     /does not support SSL|SSL|TLS|certificate|self.signed/i.test(message) ||
     /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/.test(code)
   ) {
     return `The TLS connection to ${server} failed (${message}). Check connection.ssl: the server must offer TLS, and its certificate must be trusted (ssl.ca) and issued for this host.`;
+  }
+  if (/Cannot use a pool after calling end/.test(message)) {
+    return "The store's pool has been ended. Close the store before a pool of yours.";
   }
   if (/Connection terminated|Client has encountered a connection error|Connection ended/.test(message)) {
     return `The connection to ${server} was closed. Whether a write under way was stored is unknown: repeat it with the same operationId.`;

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
+import { sha256 } from '../model/crypto.ts';
 
 const RECONNECT_MS = 2_000;
 
@@ -17,7 +17,7 @@ export class Listener {
 
   constructor(schema: string, connect: () => Client) {
     // A channel is a name of at most 63 bytes, and schemas must not wake each other.
-    this.channel = `kode_${createHash('sha256').update(schema).digest('hex').slice(0, 24)}`;
+    this.channel = `kode_${sha256(schema).slice(0, 24)}`;
     this.#connect = connect;
   }
 

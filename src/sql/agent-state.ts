@@ -14,6 +14,7 @@ export interface HeadState {
   messageCount: number;
   callCount: number;
   unlinkedCalls: number;
+  unansweredCalls: number;
   pendingApprovals: number;
   usageCount: number;
   status: number;
@@ -55,19 +56,26 @@ export interface AgentState {
 
 const CHAIN_COLUMNS = 'branch, agent, parent, fork_seq, fork_call_seq, fork_version, pinned, epoch, adopted';
 
-const LOAD_STATE = statement(
-  'load_state',
-  `WITH RECURSIVE chain AS (
-     SELECT 0 AS depth, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.fork_version, b.pinned, b.epoch, b.adopted
-     FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch
-     WHERE h.tree = $1 AND h.agent = $2
+/** `own`: a query for the head. */
+function stateOf(own: string): string {
+  return `WITH RECURSIVE own AS (${own}), chain AS (
+     SELECT 0 AS depth, b.tree, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.fork_version, b.pinned, b.epoch, b.adopted
+     FROM own h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch
      UNION ALL
-     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
-     FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
-   SELECT h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
-     h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
+     SELECT c.depth + 1, p.tree, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
+     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
+   SELECT h.tree, h.agent, h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
+     h.unanswered_calls, h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
      h.breakpoint, c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
-   FROM {heads} h CROSS JOIN chain c WHERE h.tree = $1 AND h.agent = $2 ORDER BY c.depth`,
+   FROM own h CROSS JOIN chain c ORDER BY c.depth`;
+}
+
+const LOAD_STATE = statement('load_state', stateOf('SELECT * FROM {heads} WHERE tree = $1 AND agent = $2'));
+const FIND_STATE = statement(
+  'find_state',
+  stateOf(
+    'SELECT h.* FROM {directory} d JOIN {heads} h ON h.tree = d.tree AND h.agent = d.agent WHERE d.agent_id = $1',
+  ),
 );
 
 const LOAD_CHAIN = statement(
@@ -82,11 +90,16 @@ const LOAD_CHAIN = statement(
 );
 
 export async function loadState(driver: Driver, keys: AgentKeys): Promise<AgentState | undefined> {
-  return decodeState(keys, await driver.read(LOAD_STATE, [keys.tree, keys.agent]));
+  return decodeState(await driver.read(LOAD_STATE, [keys.tree, keys.agent]));
+}
+
+/** The same of an agent whose keys aren't known yet. */
+export async function findState(driver: Driver, agentId: string): Promise<AgentState | undefined> {
+  return decodeState(await driver.read(FIND_STATE, [agentId]));
 }
 
 export function* readState(keys: AgentKeys): Script<AgentState | undefined> {
-  return decodeState(keys, yield* run(LOAD_STATE, [keys.tree, keys.agent]));
+  return decodeState(yield* run(LOAD_STATE, [keys.tree, keys.agent]));
 }
 
 /** The chain that ends at a position of a branch, as a snapshot refers to it. */
@@ -94,7 +107,7 @@ export function* readChain(tree: number, branch: number, position: number, calls
   return decodeChain(yield* run(LOAD_CHAIN, [tree, branch]), position, calls);
 }
 
-function decodeState(keys: AgentKeys, rows: Row[]): AgentState | undefined {
+function decodeState(rows: Row[]): AgentState | undefined {
   const row = rows[0];
   if (!row) return undefined;
   const head: HeadState = {
@@ -105,6 +118,7 @@ function decodeState(keys: AgentKeys, rows: Row[]): AgentState | undefined {
     messageCount: number(row.message_count),
     callCount: number(row.call_count),
     unlinkedCalls: number(row.unlinked_calls),
+    unansweredCalls: number(row.unanswered_calls),
     pendingApprovals: number(row.pending_approvals),
     usageCount: number(row.usage_count),
     status: number(row.status),
@@ -115,7 +129,7 @@ function decodeState(keys: AgentKeys, rows: Row[]): AgentState | undefined {
     breakpoint: text(row.breakpoint),
   };
   return {
-    keys,
+    keys: { tree: number(row.tree), agent: number(row.agent) },
     head,
     chain: decodeChain(rows, head.messageCount, head.callCount),
     known: new RecentCalls(),
@@ -149,11 +163,22 @@ function decodeChain(rows: Row[], messageCount: number, callCount: number): Chai
   });
 }
 
-/** The segment that holds the messages right before a position: where a fork or a snapshot attaches. */
+/**
+ * Where a fork or a snapshot at a position attaches: to the nearest branch that has begun there. It may not
+ * have a message yet; what was compacted there counts all the same.
+ */
 export function segmentAt(chain: Chain, position: number): Segment {
-  const segment = chain.find((candidate) => candidate.lo < position) ?? chain.at(-1);
+  const segment = chain.find((candidate) => candidate.lo <= position);
   if (!segment) throw new RangeError('a conversation has at least one branch');
   return segment;
+}
+
+/**
+ * Where an agent's own new branch begins: after the branch with the last message before it. Another one without
+ * messages would only be passed through, and each rewrite from there would make the way longer.
+ */
+export function segmentBefore(chain: Chain, position: number): Segment {
+  return chain.find((candidate) => candidate.lo < position) ?? segmentAt(chain.slice(-1), position);
 }
 
 /** The version to remember in a branch that starts in a segment of this conversation. */
@@ -166,11 +191,11 @@ const MAX_RECENT = 128;
 /** The newest calls of an agent that this process has seen, by id, so that a step needs no look-up. */
 export class RecentCalls implements KnownCalls {
   readonly #bySeq = new Map<number, CallState>();
+  /** Newest first. Nearly every id is one call's. */
+  readonly #byId = new Map<string, CallState[]>();
 
   withId(toolCallId: string): CallState[] {
-    const calls: CallState[] = [];
-    for (const call of this.#bySeq.values()) if (call.toolCallId === toolCallId) calls.push(call);
-    return calls.sort((a, b) => b.callSeq - a.callSeq);
+    return this.#byId.get(toolCallId) ?? [];
   }
 
   withSeq(callSeq: number): CallState | undefined {
@@ -178,9 +203,17 @@ export class RecentCalls implements KnownCalls {
   }
 
   add(calls: Iterable<CallState>): void {
+    for (const call of calls) this.#put(call);
+  }
+
+  /** Calls as they are stored now. What they were given and gave isn't needed to go on with them. */
+  addStored(calls: readonly CallState[]): void {
     for (const call of calls) {
-      this.#bySeq.delete(call.callSeq);
-      this.#bySeq.set(call.callSeq, call);
+      const stored = { ...call };
+      stored.input = null;
+      stored.output = null;
+      stored.error = null;
+      this.#put(stored);
     }
   }
 
@@ -188,7 +221,24 @@ export class RecentCalls implements KnownCalls {
   trim(): void {
     for (const oldest of this.#bySeq.keys()) {
       if (this.#bySeq.size <= MAX_RECENT) break;
-      this.#bySeq.delete(oldest);
+      this.#remove(oldest);
     }
+  }
+
+  #put(call: CallState): void {
+    this.#remove(call.callSeq);
+    this.#bySeq.set(call.callSeq, call);
+    const others = this.#byId.get(call.toolCallId);
+    const all = others ? [call, ...others].sort((a, b) => b.callSeq - a.callSeq) : [call];
+    this.#byId.set(call.toolCallId, all);
+  }
+
+  #remove(callSeq: number): void {
+    const call = this.#bySeq.get(callSeq);
+    if (!call) return;
+    this.#bySeq.delete(callSeq);
+    const others = this.withId(call.toolCallId).filter((other) => other !== call);
+    if (others.length > 0) this.#byId.set(call.toolCallId, others);
+    else this.#byId.delete(call.toolCallId);
   }
 }

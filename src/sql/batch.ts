@@ -1,3 +1,4 @@
+import type { AgentKeys } from './directory.ts';
 import type { SqlValue } from './driver.ts';
 import { type TableName, table } from './schema/tables.ts';
 
@@ -37,8 +38,11 @@ export interface HeadGuard {
   events: number;
   /** When it happened; raised to the agent's last instant, so that instants never run backwards. */
   at: number;
-  /** New values of the head's columns; null for event-only commits. */
-  set: HeadUpdate | null;
+  /**
+   * New values of the head's columns. `touched`: none, but plans made before are to be made anew. Null:
+   * nothing that a plan depends on changes.
+   */
+  set: HeadUpdate | 'touched' | null;
 }
 
 export interface HeadUpdate {
@@ -47,6 +51,7 @@ export interface HeadUpdate {
   messageCount: number;
   callCount: number;
   unlinkedCalls: number;
+  unansweredCalls: number;
   pendingApprovals: number;
   usageCount: number;
   status: number;
@@ -62,6 +67,10 @@ export interface HeadUpdate {
  * - upsert: replaces every column that is neither of the primary key nor in `keep`.
  * - update: sets `columns` (beyond the primary key); a null keeps a column named in `keep`.
  * - remove: the rows that have these values in `columns`.
+ * - copy: for each row given, the source's rows of that table, with these values in `columns` and the value
+ *   of `append` added to the JSON array that is there. Whatever changes such rows of an agent raises its
+ *   revision: copies belong into batches whose guard names it.
+ * - reindex: the index of an agent's metadata becomes that of a new text. Comes before the text is stored.
  */
 export type Op =
   | { kind: 'insert'; table: TableName; rows: SqlValue[][] }
@@ -73,11 +82,34 @@ export type Op =
       keep: readonly string[];
       rows: SqlValue[][];
     }
-  | { kind: 'remove'; table: TableName; columns: readonly string[]; rows: SqlValue[][] };
+  | { kind: 'remove'; table: TableName; columns: readonly string[]; rows: SqlValue[][] }
+  | {
+      kind: 'copy';
+      table: TableName;
+      source: AgentKeys;
+      columns: readonly string[];
+      append?: string;
+      rows: SqlValue[][];
+    }
+  | { kind: 'reindex'; table: 'metadata'; rows: [tree: number, agent: number, text: string][] };
 
 /** The columns that an operation's rows have values for, in their order. */
 export function columnsOf(op: Op): readonly string[] {
-  return op.kind === 'update' || op.kind === 'remove' ? op.columns : Object.keys(table(op.table).columns);
+  return 'columns' in op ? op.columns : Object.keys(table(op.table).columns);
+}
+
+/** What a copy's rows are made of: `given` says how a column's new value is written, `s` is the source's row. */
+export function copiedValues(op: Extract<Op, { kind: 'copy' }>, given: (column: string) => string): string {
+  const values = Object.keys(table(op.table).columns).map((column) => {
+    if (column === op.append) return appended(`s.${column}`, given(column));
+    return op.columns.includes(column) ? given(column) : `s.${column}`;
+  });
+  return values.join(', ');
+}
+
+/** Arrays are stored as `JSON.stringify` writes them, so there is no blank before the bracket. */
+function appended(array: string, item: string): string {
+  return `CASE ${array} WHEN '[]' THEN '[' ELSE substr(${array}, 1, length(${array}) - 1) || ',' END || ${item} || ']'`;
 }
 
 /** The head as it was when the guard was evaluated: it says why a batch was refused. */

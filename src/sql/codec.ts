@@ -30,11 +30,9 @@ export function text(value: SqlValue | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-/** Messages in the order of the rows. One parse for all: it is faster than one for each. */
-export function parseMessages(rows: readonly Row[], where: string): Message[] {
-  if (rows.length === 0) return [];
-  const joined = `[${rows.map((row) => row.payload).join(',')}]`;
-  return parseJson(joined, where) as Message[];
+/** Messages from their texts, of which the first is the conversation's message `first`. */
+export function parseMessages(payloads: readonly SqlValue[], of: string, first = 0): Message[] {
+  return payloads.map((payload, i) => parseJson(payload, () => `message ${first + i} of ${of}`) as Message);
 }
 
 export function kindBits(kinds: EncodedMessage['kinds']): number {
@@ -46,29 +44,47 @@ export function kindBits(kinds: EncodedMessage['kinds']): number {
   );
 }
 
-export function decodeInfo(row: Row): AgentInfo {
-  const agentId = String(row.agent_id);
-  const info: AgentInfo = {
-    agentId,
-    templateId: String(row.template_id),
-    ...(row.user_id === null ? {} : { userId: String(row.user_id) }),
-    status: STATUSES[number(row.status)] ?? 'idle',
-    createdAt: new Date(number(row.created_at)),
-    updatedAt: new Date(number(row.updated_at)),
-    configVersion: String(row.config_version),
-    lineage: parseJson(row.lineage, `lineage of agent "${agentId}"`) as string[],
-    ...(row.parent_agent_id === null ? {} : { parentAgentId: String(row.parent_agent_id) }),
-    ...(row.parent_tool_call_id === null ? {} : { parentToolCallId: String(row.parent_tool_call_id) }),
-    messageCount: number(row.message_count),
-    lastSfpIndex: number(row.last_sfp_index),
-    ...decodeBookmark(row),
-    ...(row.breakpoint === null
-      ? {}
-      : { breakpoint: parseJson(row.breakpoint, `breakpoint of agent "${agentId}"`) as string }),
-    metadata: parseJson(row.metadata, `metadata of agent "${agentId}"`) as Record<string, unknown>,
-    version: number(row.version),
-  };
-  return info;
+/** What an `AgentInfo` is made of, in a join of both tables by their own names. */
+export const INFO_COLUMNS = [
+  'agents.agent_id',
+  'agents.template_id',
+  'agents.user_id',
+  'agents.created_at',
+  'agents.config_version',
+  'agents.lineage',
+  'agents.parent_agent_id',
+  'agents.parent_tool_call_id',
+  'agents.metadata',
+  'heads.status',
+  'heads.updated_at',
+  'heads.message_count',
+  'heads.last_sfp_index',
+  'heads.bookmark_seq',
+  'heads.bookmark_at',
+  'heads.breakpoint',
+  'heads.version',
+] as const;
+
+/** A row that begins with these columns. Absent stays absent, and keys are assigned one by one: see `toRecord`. */
+export function decodeInfo(row: readonly SqlValue[]): AgentInfo {
+  const info: Partial<AgentInfo> = { agentId: String(row[0]), templateId: String(row[1]) };
+  if (row[2] !== null) info.userId = String(row[2]);
+  info.status = STATUSES[number(row[9])] ?? 'idle';
+  info.createdAt = new Date(number(row[3]));
+  info.updatedAt = new Date(number(row[10]));
+  info.configVersion = String(row[4]);
+  info.lineage = parseJson(row[5], () => `lineage of agent "${row[0]}"`) as string[];
+  if (row[6] !== null) info.parentAgentId = String(row[6]);
+  if (row[7] !== null) info.parentToolCallId = String(row[7]);
+  info.messageCount = number(row[11]);
+  info.lastSfpIndex = number(row[12]);
+  if (row[13] !== null) info.lastBookmark = { seq: number(row[13]), timestamp: number(row[14]) };
+  if (row[15] !== null) {
+    info.breakpoint = parseJson(row[15], () => `breakpoint of agent "${row[0]}"`) as string;
+  }
+  info.metadata = parseJson(row[8], () => `metadata of agent "${row[0]}"`) as Record<string, unknown>;
+  info.version = number(row[16]);
+  return info as AgentInfo;
 }
 
 export function decodeBookmark(row: Row): { lastBookmark?: { seq: number; timestamp: number } } {
@@ -101,8 +117,50 @@ export function decodeCallState(row: Row, ownBranch: number): CallState {
   };
 }
 
-export function decodeToolCall(row: Row): ToolCallRecord {
-  return toRecord(decodeCallState(row, number(row.branch)));
+/** The columns of `tool_calls` that a record is made of. */
+export const RECORD_COLUMNS = [
+  'call_seq',
+  'tool_call_id',
+  'tool_name',
+  'state',
+  'is_error',
+  'message_seq',
+  'created_at',
+  'updated_at',
+  'started_at',
+  'completed_at',
+  'duration_ms',
+  'input',
+  'output',
+  'error',
+  'approval',
+  'audit',
+] as const;
+
+/** A row that begins with these columns. */
+export function decodeRecord(row: readonly SqlValue[]): ToolCallRecord {
+  return toRecord({
+    callSeq: number(row[0]),
+    toolCallId: String(row[1]),
+    toolName: String(row[2]),
+    state: STATES[number(row[3])] ?? 'pending',
+    isError: number(row[4]) === 1,
+    messageSeq: numberOrNull(row[5]),
+    createdAt: number(row[6]),
+    updatedAt: number(row[7]),
+    startedAt: numberOrNull(row[8]),
+    completedAt: numberOrNull(row[9]),
+    durationMs: numberOrNull(row[10]),
+    input: text(row[11]),
+    output: text(row[12]),
+    error: row[13] === null ? null : (parseJson(row[13], () => placeIn(row, 'error')) as string),
+    approval: parseJson(row[14], () => placeIn(row, 'approval')) as StoredApproval,
+    audit: parseJson(row[15], () => placeIn(row, 'audit trail')) as StoredAudit[],
+  });
+}
+
+function placeIn(row: readonly SqlValue[], what: string): string {
+  return `${what} of tool call ${row[0]} ("${row[1]}")`;
 }
 
 /** A whole row of `tool_calls`, in the order of the table's columns. */

@@ -1,5 +1,5 @@
 import { validateAgentId } from '../model/ids.ts';
-import { Lifecycle } from '../store/lifecycle.ts';
+import { Lifecycle, type Paged, type Settling } from '../store/lifecycle.ts';
 import { type AgentState, readState } from './agent-state.ts';
 import type { AgentKeys } from './directory.ts';
 import type { Script } from './driver.ts';
@@ -40,6 +40,8 @@ export abstract class ConnectedStore {
   protected abstract writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string>;
 
   #held: Engine | undefined;
+  /** Calls that wait for the connection. */
+  #waiting = 0;
 
   protected leasesHeld(): number {
     return this.#held?.leases.held.count ?? 0;
@@ -61,7 +63,36 @@ export abstract class ConnectedStore {
   }
 
   protected run<T>(operation: string, work: (engine: Engine) => Promise<T>): Promise<T> {
-    return this.lifecycle.run(operation, async () => work(await this.connected()));
+    return this.lifecycle.run(operation, () => {
+      const engine = this.#ready;
+      return engine ? work(engine) : this.#whenConnected(work);
+    });
+  }
+
+  /** The same for calls so small and so many that promises on their way would be most of their cost. */
+  protected call<T>(operation: string, work: (engine: Engine, call: Settling<T>) => void): Promise<T> {
+    const engine = this.#ready;
+    if (engine) return this.lifecycle.call(operation, (call) => work(engine, call));
+    return this.run(
+      operation,
+      (connected) => new Promise((resolve, reject) => work(connected, { resolve, reject })),
+    );
+  }
+
+  /** What is there for calls to begin at once, unless others still wait that came before. */
+  get #ready(): Engine | undefined {
+    return this.#waiting === 0 ? this.#held : undefined;
+  }
+
+  async #whenConnected<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    this.#waiting += 1;
+    let engine: Engine;
+    try {
+      engine = await this.connected();
+    } finally {
+      this.#waiting -= 1;
+    }
+    return work(engine);
   }
 
   /** Nothing happens, and nothing is refused, before the first step of the iteration. */
@@ -70,6 +101,10 @@ export abstract class ConnectedStore {
     return this.lifecycle.iterate(operation, async function* () {
       yield* source(await connected());
     });
+  }
+
+  protected iteratePages<R, T>(operation: string, source: (engine: Engine) => Paged<R, T>): AsyncIterable<T> {
+    return this.lifecycle.iteratePages(operation, async () => source(await this.connected()));
   }
 
   /** A read of an agent's state as of one moment. */

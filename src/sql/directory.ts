@@ -11,6 +11,8 @@ export interface AgentKeys {
 
 const FIND = statement('find_agent', 'SELECT tree, agent FROM {directory} WHERE agent_id = $1');
 const MAX_REMEMBERED = 50_000;
+/** Who has used up a block is about to need many more keys. */
+const BLOCKS_AT_ONCE = 16;
 
 /**
  * Public ids to integer keys. An agent's keys never change and are never reused, so a remembered pair can
@@ -19,8 +21,9 @@ const MAX_REMEMBERED = 50_000;
 export class Directory {
   readonly #driver: Driver;
   readonly #known = new Map<string, AgentKeys>();
-  #nextKey = 0;
+  readonly #blocks: { next: number; end: number }[] = [];
   #keysLeft = 0;
+  #blocksAtOnce = 1;
   #reserving: Promise<void> | undefined;
 
   constructor(driver: Driver) {
@@ -36,6 +39,11 @@ export class Directory {
     const keys = { tree: Number(row.tree), agent: Number(row.agent) };
     this.remember(agentId, keys);
     return keys;
+  }
+
+  /** What is remembered, which may be outdated. */
+  recall(agentId: string): AgentKeys | undefined {
+    return this.#known.get(agentId);
   }
 
   async get(agentId: string): Promise<AgentKeys> {
@@ -77,18 +85,39 @@ export class Directory {
 
   /** A key for a new agent or branch. */
   async newKey(): Promise<number> {
-    while (this.#keysLeft === 0) {
-      this.#reserving ??= this.#reserve().finally(() => {
+    const [key] = await this.newKeys(1);
+    return Number(key);
+  }
+
+  async newKeys(count: number): Promise<number[]> {
+    while (this.#keysLeft < count) {
+      this.#reserving ??= this.#reserve(
+        Math.max(this.#blocksAtOnce, Math.ceil((count - this.#keysLeft) / KEY_BLOCK)),
+      ).finally(() => {
         this.#reserving = undefined;
       });
       await this.#reserving;
     }
-    this.#keysLeft -= 1;
-    return this.#nextKey++;
+    this.#keysLeft -= count;
+    const keys: number[] = [];
+    while (keys.length < count) keys.push(...this.#takeFromFirst(count - keys.length));
+    return keys;
   }
 
-  async #reserve(): Promise<void> {
-    this.#nextKey = await this.#driver.reserveKeys();
-    this.#keysLeft = KEY_BLOCK;
+  #takeFromFirst(most: number): number[] {
+    const [block] = this.#blocks;
+    if (!block) throw new RangeError('there are fewer keys than were counted');
+    const keys = Array.from({ length: Math.min(most, block.end - block.next) }, (_, i) => block.next + i);
+    block.next += keys.length;
+    if (block.next === block.end) this.#blocks.shift();
+    return keys;
+  }
+
+  async #reserve(blocks: number): Promise<void> {
+    for (const first of await this.#driver.reserveKeys(blocks)) {
+      this.#blocks.push({ next: first, end: first + KEY_BLOCK });
+      this.#keysLeft += KEY_BLOCK;
+    }
+    this.#blocksAtOnce = BLOCKS_AT_ONCE;
   }
 }

@@ -1,15 +1,22 @@
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
-import type { Statement } from './statement.ts';
+import type { Shape, Statement } from './statement.ts';
 
 export type SqlValue = string | number | null;
 /** A parameter: PostgreSQL also takes arrays, which only `batch` and its own statements use. */
 export type SqlParam = SqlValue | readonly SqlValue[];
 export type Row = Record<string, SqlValue>;
 
+/** A row of each shape that a statement can ask for. */
+export interface Shapes {
+  objects: Row;
+  arrays: SqlValue[];
+  values: SqlValue;
+}
+
 /** What a script asks for: the rows of a statement, or the outcome of a batch within its transaction. */
 export type Step =
-  | { readonly statement: Statement; readonly params: readonly SqlParam[] }
+  | { readonly statement: Statement<Shape>; readonly params: readonly SqlParam[] }
   | { readonly batch: Batch };
 
 /**
@@ -17,11 +24,14 @@ export type Step =
  * await anything else, a synchronous driver runs it from BEGIN to COMMIT without giving way, and nothing
  * of it can slip outside of the transaction.
  */
-export type Script<T> = Generator<Step, T, Row[] | BatchOutcome>;
+export type Script<T> = Generator<Step, T, Shapes[Shape][] | BatchOutcome>;
 
 /** One statement of a script: `const rows = yield* run(loadHead, [tree, agent])`. */
-export function* run(statement: Statement, params: readonly SqlParam[]): Script<Row[]> {
-  return (yield { statement, params }) as Row[];
+export function* run<S extends Shape>(
+  statement: Statement<S>,
+  params: readonly SqlParam[],
+): Script<Shapes[S][]> {
+  return (yield { statement, params }) as Shapes[S][];
 }
 
 /** A batch as a part of a script. If it is refused nothing of it was written, and the script decides. */
@@ -34,7 +44,7 @@ export interface Driver {
   readonly dialect: Dialect;
 
   /** One statement that reads, outside of a transaction. */
-  read(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+  read<S extends Shape>(statement: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]>;
 
   /** One statement that writes, in a transaction of its own; returns what it RETURNs. */
   write(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
@@ -42,14 +52,17 @@ export interface Driver {
   /** Several reads of one moment. */
   snapshot<T>(script: () => Script<T>): Promise<T>;
 
+  /** The same where it may go through much of the database: it holds up nobody else, wherever it runs. */
+  analyse<T>(script: () => Script<T>): Promise<T>;
+
   /** The hot path: a guarded list of table operations, atomic, without user code; one round trip. */
   batch(batch: Batch): Promise<BatchOutcome>;
 
   /** A read-then-write transaction. Run again from the start when the database says so. */
   transact<T>(script: () => Script<T>): Promise<T>;
 
-  /** Reserves a block of integer keys that are never given out again; returns the first of `KEY_BLOCK`. */
-  reserveKeys(): Promise<number>;
+  /** Reserves blocks of `KEY_BLOCK` integer keys that are never given out again; returns the first of each. */
+  reserveKeys(blocks: number): Promise<number[]>;
 
   /** Wakes those who subscribed, in any process. */
   notify(): Promise<void>;
@@ -63,7 +76,7 @@ export interface Driver {
   close(): Promise<void>;
 }
 
-/** Number of keys that one `reserveKeys` gives. */
+/** Number of keys in a block that `reserveKeys` gives. */
 export const KEY_BLOCK = 64;
 
 /** A value that violated a unique key. Caught inside of `src/sql`; it never reaches a caller. */

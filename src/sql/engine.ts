@@ -1,8 +1,8 @@
 import { Committer } from './commit/committer.ts';
-import { EventWriter } from './commit/events.ts';
 import type { SqlContext } from './context.ts';
 import { Directory } from './directory.ts';
 import type { Driver } from './driver.ts';
+import { Forks } from './nouns/forks.ts';
 import { Leases } from './nouns/leases.ts';
 
 /** What a connected store works with. */
@@ -10,15 +10,15 @@ export class Engine {
   readonly context: SqlContext;
   /** For queries over agents: the same database, or a replica of it. */
   readonly queries: SqlContext;
-  readonly events: EventWriter;
   readonly committer: Committer;
+  readonly forks: Forks;
   readonly leases: Leases;
 
   constructor(driver: Driver, reader: Driver = driver) {
     this.context = { driver, directory: new Directory(driver) };
     this.queries = reader === driver ? this.context : { driver: reader, directory: new Directory(reader) };
-    this.events = new EventWriter(this.context);
-    this.committer = new Committer(this.context, this.events);
+    this.committer = new Committer(this.context);
+    this.forks = new Forks(this.context, this.committer);
     this.leases = new Leases(this.context);
   }
 

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { SchemaVersionError } from '../errors.ts';
+import { sha256 } from '../model/crypto.ts';
 import type { Dialect } from './dialect.ts';
 import { type Row, run, type Script } from './driver.ts';
 import { initialSchema } from './schema/0001-initial.ts';
@@ -26,7 +26,7 @@ const RECORD = statement(
 function checksum(migration: Migration, dialect: Dialect): string {
   // Names of schemas differ between databases and are no part of what a migration is.
   const neutral: Dialect = { ...dialect, table: (name) => `table_${name}`, view: (name) => `view_${name}` };
-  return createHash('sha256').update(migration.statements(neutral).join(';\n')).digest('hex');
+  return sha256(migration.statements(neutral).join(';\n'));
 }
 
 /** True when nothing is to be done. Refuses a schema that this code doesn't know. */

@@ -1,33 +1,58 @@
 import type { Dialect } from './dialect.ts';
 
 /**
+ * How rows come back: as objects by the columns' names; as arrays, which cost less where there are many; or
+ * as the one column's values.
+ */
+export type Shape = 'objects' | 'arrays' | 'values';
+
+/**
  * SQL text with `$1`-style parameters and `{table}` names, written once and rendered per database.
  * Statements are module-level constants or cached by their text, so that drivers prepare each once.
  */
-export interface Statement {
+export interface Statement<S extends Shape = 'objects'> {
   /** Shows up in metrics and error messages. */
   readonly name: string;
   readonly text: string | { readonly sqlite: string; readonly postgres: string };
+  readonly shape: S;
 }
 
 export function statement(name: string, text: Statement['text']): Statement {
-  return { name, text };
+  return { name, text, shape: 'objects' };
+}
+
+export function statementOfArrays(name: string, text: Statement['text']): Statement<'arrays'> {
+  return { name, text, shape: 'arrays' };
+}
+
+export function statementOfValues(name: string, text: Statement['text']): Statement<'values'> {
+  return { name, text, shape: 'values' };
 }
 
 const built = new Map<string, Statement>();
+const builtOfArrays = new Map<string, Statement<'arrays'>>();
 
 /** A statement composed at run time from constant fragments: one object per distinct text. */
 export function composed(name: string, text: string): Statement {
-  const known = built.get(text);
-  if (known) return known;
-  const fresh = statement(name, text);
-  built.set(text, fresh);
-  return fresh;
+  return once(built, text, () => statement(name, text));
+}
+
+export function composedOfArrays(name: string, text: string): Statement<'arrays'> {
+  return once(builtOfArrays, text, () => statementOfArrays(name, text));
+}
+
+function once<T>(known: Map<string, T>, text: string, build: () => T): T {
+  let found = known.get(text);
+  if (!found) {
+    found = build();
+    known.set(text, found);
+  }
+  return found;
 }
 
 const TABLE_NAME = /\{(\w+)\}/g;
 
-export function render(source: Statement, dialect: Dialect): string {
+export function render(source: Statement<Shape>, dialect: Dialect): string {
   const text = typeof source.text === 'string' ? source.text : source.text[dialect.name];
   return text.replace(TABLE_NAME, (_match, name: string) => dialect.table(name));
 }

@@ -43,17 +43,17 @@ import type {
   WatchOptions,
   WriteOptions,
 } from '../store/store.ts';
-import { toRecord } from './codec.ts';
 import { ConnectedStore } from './connected-store.ts';
-import { readCalls } from './nouns/calls.ts';
+import { LOAD_AGENT } from './nouns/agent.ts';
+import { LOAD_TOOL_CALLS } from './nouns/calls.ts';
 import { checkConsistency } from './nouns/consistency.ts';
 import { checkDecision, decide } from './nouns/decisions.ts';
 import { deleteAgent } from './nouns/delete.ts';
 import { loadDelta, readEvents, saveDelta, watchEvents } from './nouns/events.ts';
-import { createForks } from './nouns/forks.ts';
 import { checkHealth } from './nouns/health.ts';
-import { listAgents, readDocuments, readInfo, readTodos } from './nouns/info.ts';
-import { readCompactions, readMessages } from './nouns/messages.ts';
+import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
+import { type Load, load } from './nouns/load.ts';
+import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './nouns/messages.ts';
 import { readSnapshot, readSnapshots } from './nouns/snapshots.ts';
 import { iterateMessages, queryMessages } from './query/messages.ts';
 import { iterateSessions, querySessions } from './query/sessions.ts';
@@ -83,7 +83,7 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
     return this.run('loadInfo', async (engine) => {
       validateAgentId(agentId);
       try {
-        return await this.read(engine, agentId, readInfo);
+        return await loadInfo(engine.context, agentId);
       } catch (error) {
         if (error instanceof AgentNotFoundError) return undefined;
         throw error;
@@ -103,15 +103,11 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   loadMessages(agentId: string): Promise<Message[]> {
-    return this.load('loadMessages', agentId, (state) => readMessages(agentId, state));
+    return this.#load('loadMessages', agentId, LOAD_MESSAGES);
   }
 
   loadContext(agentId: string): Promise<Message[]> {
-    return this.load('loadContext', agentId, function* (state) {
-      const compaction = (yield* readCompactions(agentId, state)).at(-1);
-      if (!compaction) return yield* readMessages(agentId, state);
-      return [...compaction.messages, ...(yield* readMessages(agentId, state, compaction.seq))];
-    });
+    return this.#load('loadContext', agentId, LOAD_CONTEXT);
   }
 
   saveToolCallRecords(agentId: string, records: ToolCallUpdate[], options?: WriteOptions): Promise<void> {
@@ -119,9 +115,7 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]> {
-    return this.load('loadToolCallRecords', agentId, function* (state) {
-      return (yield* readCalls(state)).map(toRecord);
-    });
+    return this.#load('loadToolCallRecords', agentId, LOAD_TOOL_CALLS);
   }
 
   saveTodos(agentId: string, snapshot: TodoSnapshot, options?: WriteOptions): Promise<void> {
@@ -129,31 +123,21 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined> {
-    return this.load('loadTodos', agentId, ({ keys }) => readTodos(agentId, keys));
+    return this.#load('loadTodos', agentId, LOAD_TODOS);
   }
 
   loadCompactions(agentId: string): Promise<CompactionRecord[]> {
-    return this.load('loadCompactions', agentId, (state) => readCompactions(agentId, state));
+    return this.#load('loadCompactions', agentId, LOAD_COMPACTIONS);
   }
 
   loadAgent(agentId: string): Promise<LoadedAgent> {
-    return this.load('loadAgent', agentId, function* (state) {
-      const info = yield* readInfo(state.keys);
-      if (!info) throw new AgentNotFoundError(agentId);
-      const messages = yield* readMessages(agentId, state);
-      const toolCalls = (yield* readCalls(state)).map(toRecord);
-      const todos = yield* readTodos(agentId, state.keys);
-      const compaction = (yield* readCompactions(agentId, state)).at(-1);
-      return { info, messages, toolCalls, todos, ...(compaction ? { compaction } : {}) };
-    });
+    return this.#load('loadAgent', agentId, LOAD_AGENT);
   }
 
   appendEvent(agentId: string, event: NewEvent): Promise<number> {
-    return this.run('appendEvent', async ({ events, committer }) => {
+    return this.call('appendEvent', ({ committer: { events } }, call) => {
       validateAgentId(agentId);
-      const outcome = await events.append(agentId, [encodeEvent(event, 'event')]);
-      committer.noteInstant(agentId, outcome.at);
-      return outcome.cursor;
+      events.append(agentId, [encodeEvent(event, 'event')], Date.now(), call);
     });
   }
 
@@ -191,19 +175,18 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   fork(agentId: string, options: ForkOptions = {}): Promise<string> {
-    return this.run('fork', async (engine) => {
-      const [forked] = await createForks(engine, agentId, options.at, [options.agentId ?? generateAgentId()]);
+    return this.run('fork', async ({ forks }) => {
+      const [forked] = await forks.create(agentId, options.at, [options.agentId ?? generateAgentId()]);
       return forked ?? '';
     });
   }
 
   batchFork(agentId: string, count: number): Promise<string[]> {
-    return this.run('batchFork', async (engine) => {
+    return this.run('batchFork', async ({ forks }) => {
       if (!Number.isSafeInteger(count) || count < 1 || count > 10_000) {
         throw new ValidationError('count', 'must be a whole number from 1 to 10,000');
       }
-      return createForks(
-        engine,
+      return forks.create(
         agentId,
         undefined,
         Array.from({ length: count }, () => generateAgentId()),
@@ -227,16 +210,18 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined> {
-    return this.load('loadDocument', agentId, function* ({ keys }) {
+    return this.run('loadDocument', async ({ context }) => {
+      validateAgentId(agentId);
       checkDocumentKey(kind, name);
-      return (yield* readDocuments(keys, kind, name))[0];
+      return (await loadDocuments(context, agentId, kind, name))[0];
     });
   }
 
   listDocuments(agentId: string, kind: DocumentKind): Promise<AgentDocument[]> {
-    return this.load('listDocuments', agentId, ({ keys }) => {
+    return this.run('listDocuments', async ({ context }) => {
+      validateAgentId(agentId);
       checkDocumentKey(kind, '-');
-      return readDocuments(keys, kind);
+      return loadDocuments(context, agentId, kind);
     });
   }
 
@@ -312,15 +297,15 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   }
 
   iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo> {
-    return this.iterate('iterateSessions', ({ queries }) => iterateSessions(queries, filter));
+    return this.iteratePages('iterateSessions', ({ queries }) => iterateSessions(queries, filter));
   }
 
   iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord> {
-    return this.iterate('iterateMessages', ({ queries }) => iterateMessages(queries, filter));
+    return this.iteratePages('iterateMessages', ({ queries }) => iterateMessages(queries, filter));
   }
 
   iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord> {
-    return this.iterate('iterateToolCalls', ({ queries }) => iterateToolCalls(queries, filter));
+    return this.iteratePages('iterateToolCalls', ({ queries }) => iterateToolCalls(queries, filter));
   }
 
   healthCheck(): Promise<HealthReport> {
@@ -355,6 +340,13 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
     return this.iterate('watch', ({ context }) =>
       watchEvents(context, agentId, options, this.lifecycle.closing),
     );
+  }
+
+  #load<T>(operation: string, agentId: string, what: Load<T>): Promise<T> {
+    return this.run(operation, async ({ context }) => {
+      validateAgentId(agentId);
+      return load(context, agentId, what);
+    });
   }
 
   async #narrow(operation: string, agentId: string, change: TurnCommit): Promise<void> {

@@ -1,26 +1,20 @@
-import {
-  type Batch,
-  type BatchOutcome,
-  columnsOf,
-  type HeadGuard,
-  type ObservedHead,
-  type Op,
-  type Pin,
-} from '../sql/batch.ts';
-import type { Row, SqlValue } from '../sql/driver.ts';
-import { type ColumnKind, table } from '../sql/schema/tables.ts';
-import { composed, type Statement, statement } from '../sql/statement.ts';
+import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/batch.ts';
+import { number, numberOrNull, text } from '../sql/codec.ts';
+import type { Shapes, SqlValue } from '../sql/driver.ts';
+import { type Shape, type Statement, statement, statementOfArrays } from '../sql/statement.ts';
 import { sqliteDialect } from './dialect.ts';
+import { copyMetadata, reindexMetadata } from './metadata.ts';
+import { finish, rowWriter } from './rows.ts';
 
 /** Runs one statement on the connection, prepared once. */
 export interface Executor {
-  all(statement: Statement, params: readonly SqlValue[]): Row[];
+  all<S extends Shape>(statement: Statement<S>, params: readonly SqlValue[]): Shapes[S][];
   run(statement: Statement, params: readonly SqlValue[]): number;
 }
 
-const LOCKED_HEAD = statement(
+const LOCKED_HEAD = statementOfArrays(
   'locked_head',
-  `SELECT revision, version, message_count, cursor, last_at, lease_token, lease_holder, lease_expires_at
+  `SELECT revision, version, message_count, lease_token, lease_holder, lease_expires_at, cursor, last_at, branch
    FROM {heads} WHERE tree = $1 AND agent = $2`,
 );
 
@@ -34,12 +28,23 @@ const ADVANCE_EVENTS = statement(
   'UPDATE {heads} SET cursor = $3, last_at = $4 WHERE tree = $1 AND agent = $2',
 );
 
+const NEW_STATE = `cursor = $3, last_at = $4, updated_at = $4, revision = revision + 1,
+     version = $5, message_count = $6, call_count = $7, unlinked_calls = $8, unanswered_calls = $9,
+     pending_approvals = $10, usage_count = $11, status = $12, last_sfp_index = $13, bookmark_seq = $14,
+     bookmark_at = $15, breakpoint = $16`;
 const ADVANCE_STATE = statement(
   'advance_state',
-  `UPDATE {heads} SET cursor = $3, last_at = $4, updated_at = $4, revision = revision + 1,
-     branch = $5, version = $6, message_count = $7, call_count = $8, unlinked_calls = $9, pending_approvals = $10,
-     usage_count = $11, status = $12, last_sfp_index = $13, bookmark_seq = $14, bookmark_at = $15, breakpoint = $16
-   WHERE tree = $1 AND agent = $2`,
+  `UPDATE {heads} SET ${NEW_STATE} WHERE tree = $1 AND agent = $2`,
+);
+/** Apart, because a column that is set has its foreign key checked, even if the value stays. */
+const CHANGE_BRANCH = statement(
+  'change_branch',
+  `UPDATE {heads} SET ${NEW_STATE}, branch = $17 WHERE tree = $1 AND agent = $2`,
+);
+
+const TOUCH = statement(
+  'touch_head',
+  'UPDATE {heads} SET revision = revision + 1 WHERE tree = $1 AND agent = $2',
 );
 
 /** Thrown to roll the unit back when the pin doesn't hold after the guard was written. */
@@ -63,15 +68,16 @@ export function runBatch(db: Executor, batch: Batch, now: number): BatchOutcome 
   if (batch.guard) {
     const row = db.all(LOCKED_HEAD, [batch.guard.tree, batch.guard.agent])[0];
     const head = row && observe(row, now);
-    if (!row || !head || !holds(batch.guard, head)) {
+    if (!head || !holds(batch.guard, head)) {
       throw new Refused({ ...outcome, applied: false, ...(head ? { head } : {}) });
     }
-    floor = Number(row.last_at);
+    const cursor = number(row[6]);
+    floor = number(row[7]);
     outcome.at = Math.max(batch.guard.at, floor);
-    firstCursor = Number(row.cursor) + 1;
-    outcome.cursor = Number(row.cursor) + batch.guard.events;
+    firstCursor = cursor + 1;
+    outcome.cursor = cursor + batch.guard.events;
     outcome.head = head;
-    advance(db, batch.guard, outcome);
+    advance(db, batch.guard, outcome, number(row[8]));
   }
   for (const op of batch.ops) writeRows(db, op, firstCursor, floor);
   return outcome;
@@ -81,14 +87,14 @@ function holdPin(db: Executor, pin: Pin): boolean {
   return db.run(PIN, [pin.tree, pin.branch, pin.epoch, pin.position]) === 1;
 }
 
-function observe(row: Row, now: number): ObservedHead {
+function observe(row: readonly SqlValue[], now: number): ObservedHead {
   return {
-    revision: Number(row.revision),
-    version: Number(row.version),
-    messageCount: Number(row.message_count),
-    leaseToken: Number(row.lease_token),
-    leaseHolder: row.lease_holder === null ? null : String(row.lease_holder),
-    leaseExpiresAt: row.lease_expires_at === null ? null : Number(row.lease_expires_at),
+    revision: number(row[0]),
+    version: number(row[1]),
+    messageCount: number(row[2]),
+    leaseToken: number(row[3]),
+    leaseHolder: text(row[4]),
+    leaseExpiresAt: numberOrNull(row[5]),
     now,
   };
 }
@@ -101,20 +107,24 @@ function holds(guard: HeadGuard, head: ObservedHead): boolean {
   return leased && guard.lease.holderId === head.leaseHolder && guard.lease.token === head.leaseToken;
 }
 
-function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
+function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome, branch: number): void {
   const moved = [guard.tree, guard.agent, outcome.cursor, outcome.at];
   const set = guard.set;
   if (!set) {
     db.run(ADVANCE_EVENTS, moved);
     return;
   }
-  db.run(ADVANCE_STATE, [
+  if (set === 'touched') {
+    db.run(TOUCH, [guard.tree, guard.agent]);
+    return;
+  }
+  const values = [
     ...moved,
-    set.branch,
     set.version,
     set.messageCount,
     set.callCount,
     set.unlinkedCalls,
+    set.unansweredCalls,
     set.pendingApprovals,
     set.usageCount,
     set.status,
@@ -122,61 +132,29 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
     set.bookmarkSeq,
     set.bookmarkAt,
     set.breakpoint,
-  ]);
+  ];
+  if (set.branch === branch) db.run(ADVANCE_STATE, values);
+  else db.run(CHANGE_BRANCH, [...values, set.branch]);
 }
 
 function writeRows(db: Executor, op: Op, firstCursor: number, floor: number): void {
   if (op.rows.length === 0 || op.table === sqliteDialect.absentTable) return;
-  const definition = table(op.table);
-  const columns = columnsOf(op);
-  const kinds = columns.map((column) => definition.columns[column]);
-  const text = rowStatement(op, columns);
-  for (const row of op.rows) db.run(text, finish(row, kinds, firstCursor, floor));
-}
-
-/** Completes stamps and cursors: see `ColumnKind`. */
-function finish(
-  row: readonly SqlValue[],
-  kinds: readonly (ColumnKind | undefined)[],
-  firstCursor: number,
-  floor: number,
-): SqlValue[] {
-  return row.map((value, i) => {
-    if (kinds[i] === 'cursor') return firstCursor + Number(value);
-    if (kinds[i] === 'stamp') return Math.max(Number(value), floor);
-    return value;
-  });
-}
-
-function rowStatement(op: Op, columns: readonly string[]): Statement {
-  const { key } = table(op.table);
-  const params = columns.map((_column, i) => `$${i + 1}`).join(', ');
-  const byKey = (names: readonly string[]) =>
-    names.map((column) => `${column} = $${columns.indexOf(column) + 1}`).join(' AND ');
-  const name = `${op.kind}_${op.table}`;
-  switch (op.kind) {
-    case 'insert':
-      return composed(name, `INSERT INTO {${op.table}} (${columns.join(', ')}) VALUES (${params})`);
-    case 'upsert': {
-      const set = columns
-        .filter((column) => !key.includes(column) && !op.keep?.includes(column))
-        .map((column) => `${column} = excluded.${column}`);
-      return composed(
-        name,
-        `INSERT INTO {${op.table}} (${columns.join(', ')}) VALUES (${params})
-         ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`,
-      );
-    }
-    case 'update': {
-      const set = columns
-        .filter((column) => !key.includes(column))
-        .map((column) => {
-          const value = `$${columns.indexOf(column) + 1}`;
-          return `${column} = ${op.keep.includes(column) ? `coalesce(${value}, ${column})` : value}`;
-        });
-      return composed(name, `UPDATE {${op.table}} SET ${set.join(', ')} WHERE ${byKey(key)}`);
-    }
-    case 'remove':
-      return composed(name, `DELETE FROM {${op.table}} WHERE ${byKey(columns)}`);
+  if (op.kind === 'reindex') {
+    for (const [tree, agent, text] of op.rows) reindexMetadata(db, { tree, agent }, text);
+    return;
+  }
+  if (op.kind === 'copy' && op.table === 'metadata') {
+    copyMetadata(
+      db,
+      op.source,
+      op.rows.map(([agent]) => Number(agent)),
+    );
+    return;
+  }
+  const writer = rowWriter(op);
+  for (const row of op.rows) {
+    const finished = finish(row, writer, firstCursor, floor);
+    const params = op.kind === 'copy' ? [...finished, op.source.tree, op.source.agent] : finished;
+    db.run(writer.statement, params);
   }
 }

@@ -7,21 +7,24 @@ import {
   KEY_BLOCK,
   type Row,
   type Script,
+  type Shapes,
   type SqlParam,
   type SqlValue,
   type Step,
 } from '../sql/driver.ts';
-import { render, type Statement, statement } from '../sql/statement.ts';
+import { type Shape, type Statement, statement } from '../sql/statement.ts';
 import { type Executor, Refused, runBatch } from './batch.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
+import { positional } from './positional.ts';
+import { Reader } from './reader.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** How often a process looks whether another one has changed the file. */
 const POLL_MS = 25;
 const RESERVE_KEYS = statement(
   'reserve_keys',
-  `UPDATE {keys} SET next = next + ${KEY_BLOCK} RETURNING next - ${KEY_BLOCK} AS first`,
+  'UPDATE {keys} SET next = next + $1 RETURNING next - $1 AS first',
 );
 
 /** How long reads may follow each other without giving way. */
@@ -29,8 +32,9 @@ const MAX_TURN_MS = 10;
 
 interface Compiled {
   prepared: Prepared;
-  /** For each `?` of the rendered text, the index of its parameter. */
-  order: number[];
+  order: readonly number[];
+  /** The order is that of the parameters, as it is in most statements. */
+  straight: boolean;
 }
 
 /** The port on better-sqlite3: one connection, synchronous statements, group commit for writes. */
@@ -39,19 +43,22 @@ export class SqliteDriver implements Driver, Executor {
   readonly #db: Database;
   readonly #path: string;
   readonly #queue: WriteQueue;
+  /** A database in memory has no second connection. */
+  readonly #reader: Reader | undefined;
   readonly #begin: Prepared;
   readonly #end: Prepared;
-  readonly #compiled = new Map<Statement, Compiled>();
+  readonly #compiled = new Map<Statement<Shape>, Compiled>();
   readonly #listeners = new Set<() => void>();
   #poll: NodeJS.Timeout | undefined;
   #dataVersion = 0;
-  /** When a read last gave way to the event loop. */
-  #turnAt = 0;
+  /** When the first read since the event loop's last turn began. */
+  #turnAt: number | undefined;
 
   constructor(db: BetterSqlite3.Database, path: string, busyTimeoutMs: number) {
     this.#db = db;
     this.#path = path;
     this.#queue = new WriteQueue(db, busyTimeoutMs);
+    this.#reader = path === ':memory:' ? undefined : new Reader(path, busyTimeoutMs);
     this.#begin = db.prepare('BEGIN');
     this.#end = db.prepare('COMMIT');
   }
@@ -65,20 +72,21 @@ export class SqliteDriver implements Driver, Executor {
     this.#db.pragma(text);
   }
 
-  all(source: Statement, params: readonly SqlValue[]): Row[] {
-    const { prepared, order } = this.#compile(source);
-    const bound = order.map((index) => params[index]);
-    if (prepared.reader) return prepared.all(bound) as Row[];
+  all<S extends Shape>(source: Statement<S>, params: readonly SqlValue[]): Shapes[S][] {
+    const compiled = this.#compile(source);
+    const { prepared } = compiled;
+    const bound = boundTo(compiled, params);
+    if (prepared.reader) return prepared.all(bound) as Shapes[S][];
     prepared.run(bound);
     return [];
   }
 
   run(source: Statement, params: readonly SqlValue[]): number {
-    const { prepared, order } = this.#compile(source);
-    return prepared.run(order.map((index) => params[index])).changes;
+    const compiled = this.#compile(source);
+    return compiled.prepared.run(boundTo(compiled, params)).changes;
   }
 
-  async read(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  async read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
     return this.#reading(() => this.all(source, params as readonly SqlValue[]));
   }
 
@@ -101,6 +109,15 @@ export class SqliteDriver implements Driver, Executor {
     });
   }
 
+  async analyse<T>(script: () => Script<T>): Promise<T> {
+    if (!this.#reader) return this.snapshot(script);
+    try {
+      return await this.#reader.run(script);
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
+  }
+
   async batch(batch: Batch): Promise<BatchOutcome> {
     try {
       const outcome = await this.#queue.submit(() => runBatch(this, batch, Date.now()));
@@ -120,9 +137,10 @@ export class SqliteDriver implements Driver, Executor {
     }
   }
 
-  async reserveKeys(): Promise<number> {
-    const rows = await this.write(RESERVE_KEYS, []);
-    return Number(rows[0]?.first);
+  async reserveKeys(blocks: number): Promise<number[]> {
+    const rows = await this.write(RESERVE_KEYS, [blocks * KEY_BLOCK]);
+    const first = Number(rows[0]?.first);
+    return Array.from({ length: blocks }, (_, i) => first + i * KEY_BLOCK);
   }
 
   /** `PRAGMA data_version` changes when another connection commits: cheaper than asking a table. */
@@ -164,6 +182,7 @@ export class SqliteDriver implements Driver, Executor {
 
   async close(): Promise<void> {
     await this.#queue.drain();
+    await this.#reader?.close();
     clearInterval(this.#poll);
     this.#db.close();
   }
@@ -182,7 +201,7 @@ export class SqliteDriver implements Driver, Executor {
     return next.value;
   }
 
-  #step(step: Step): Row[] | BatchOutcome {
+  #step(step: Step): Shapes[Shape][] | BatchOutcome {
     if (!('batch' in step)) return this.all(step.statement, step.params as readonly SqlValue[]);
     try {
       return runBatch(this, step.batch, Date.now());
@@ -199,9 +218,10 @@ export class SqliteDriver implements Driver, Executor {
    * Readers don't wait for writers in WAL mode, but a recovery or a schema change may keep them out.
    */
   async #reading<T>(work: () => T): Promise<T> {
-    if (performance.now() - this.#turnAt > MAX_TURN_MS) {
+    if (this.#turnAt === undefined) this.#beginTurn();
+    else if (performance.now() - this.#turnAt > MAX_TURN_MS) {
       await new Promise<void>((resolve) => setImmediate(resolve));
-      this.#turnAt = performance.now();
+      if (this.#turnAt === undefined) this.#beginTurn();
     }
     try {
       return await this.#queue.whenFree(work);
@@ -210,16 +230,26 @@ export class SqliteDriver implements Driver, Executor {
     }
   }
 
-  #compile(source: Statement): Compiled {
+  #beginTurn(): void {
+    this.#turnAt = performance.now();
+    setImmediate(() => {
+      this.#turnAt = undefined;
+    });
+  }
+
+  #compile(source: Statement<Shape>): Compiled {
     const known = this.#compiled.get(source);
     if (known) return known;
-    const order: number[] = [];
-    const text = render(source, this.dialect).replace(/\$(\d+)/g, (_match, digits: string) => {
-      order.push(Number(digits) - 1);
-      return '?';
-    });
-    const compiled = { prepared: this.#db.prepare(text), order };
+    const { text, order } = positional(source);
+    const prepared = this.#db.prepare(text);
+    if (source.shape === 'arrays') prepared.raw();
+    if (source.shape === 'values') prepared.pluck();
+    const compiled = { prepared, order, straight: order.every((index, i) => index === i) };
     this.#compiled.set(source, compiled);
     return compiled;
   }
+}
+
+function boundTo({ order, straight }: Compiled, params: readonly SqlValue[]): readonly unknown[] {
+  return straight && params.length === order.length ? params : order.map((index) => params[index]);
 }

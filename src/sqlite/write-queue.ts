@@ -43,7 +43,7 @@ export class WriteQueue {
   /** Runs a synchronous write within a transaction; resolves once it is on disk. */
   submit<T>(run: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#units.push({ run, resolve: (value) => resolve(value as T), reject });
+      this.#units.push({ run, resolve: resolve as Unit['resolve'], reject });
       this.#flushing ??= this.#flushAll();
     });
   }

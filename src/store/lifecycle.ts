@@ -10,6 +10,18 @@ interface Counter {
   latencies: number[];
 }
 
+/** Rows page by page, and what each of them is for the caller. */
+export interface Paged<R, T> {
+  readonly pages: AsyncIterator<readonly R[]>;
+  decode(row: R): T;
+}
+
+/** A call under way, for whoever carries it out. */
+export interface Settling<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
 /**
  * Every call on a store goes through here: it is refused after `close`, `close` waits for it, and it is
  * counted and timed.
@@ -17,8 +29,9 @@ interface Counter {
 export class Lifecycle {
   readonly startedAt = new Date();
   readonly #counters = new Map<string, Counter>();
-  readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  #underWay = 0;
+  #whenIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
 
   /** Aborted when the store begins to close: ends what waits for things to come. */
@@ -31,20 +44,40 @@ export class Lifecycle {
   }
 
   async run<T>(operation: string, work: () => Promise<T>): Promise<T> {
-    this.assertOpen();
-    const start = performance.now();
-    const promise = work();
-    const settled = promise.then(nothing, nothing);
-    this.#underWay.add(settled);
+    const start = this.begin();
     let failed = true;
     try {
-      const result = await promise;
+      const result = await work();
       failed = false;
       return result;
     } finally {
-      this.#underWay.delete(settled);
-      this.#count(operation, performance.now() - start, failed);
+      this.end(operation, start, failed);
     }
+  }
+
+  /** The same for work that settles the call itself, without a promise of its own. */
+  call<T>(operation: string, work: (call: Settling<T>) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const call = new Call(this, operation, resolve, reject);
+      try {
+        work(call);
+      } catch (error) {
+        call.reject(error);
+      }
+    });
+  }
+
+  /** To be followed by `end`. */
+  begin(): number {
+    this.assertOpen();
+    this.#underWay += 1;
+    return performance.now();
+  }
+
+  end(operation: string, start: number, failed: boolean): void {
+    this.#underWay -= 1;
+    this.#count(operation, performance.now() - start, failed);
+    if (this.#underWay === 0) this.#whenIdle?.();
   }
 
   /** An iteration: each step is a call of its own, so that a paused consumer doesn't hold up `close`. */
@@ -62,11 +95,39 @@ export class Lifecycle {
     }
   }
 
+  /**
+   * The same in pages: each page is a call of its own. What is in a page becomes an item when its turn comes,
+   * so that damaged data is an error in its place, and what is never asked for costs nothing.
+   */
+  async *iteratePages<R, T>(operation: string, open: () => Promise<Paged<R, T>>): AsyncGenerator<T> {
+    this.assertOpen();
+    let paged: Paged<R, T> | undefined;
+    try {
+      for (;;) {
+        const page = await this.run(operation, async () => {
+          paged ??= await open();
+          return paged.pages.next();
+        });
+        if (page.done || !paged) return;
+        for (const row of page.value) {
+          yield paged.decode(row);
+          this.assertOpen();
+        }
+      }
+    } finally {
+      await paged?.pages.return?.();
+    }
+  }
+
   /** Waits for what is under way, then runs `release` once; later calls wait for the same. */
   close(release: () => Promise<void>): Promise<void> {
     this.#closed ??= (async () => {
       this.#closing.abort();
-      while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+      while (this.#underWay > 0) {
+        await new Promise<void>((resolve) => {
+          this.#whenIdle = resolve;
+        });
+      }
       await release();
     })();
     return this.#closed;
@@ -98,4 +159,34 @@ export class Lifecycle {
   }
 }
 
-function nothing(): void {}
+/** One object for each call, because there may be thousands at once. */
+class Call<T> implements Settling<T> {
+  readonly #lifecycle: Lifecycle;
+  readonly #operation: string;
+  readonly #start: number;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    lifecycle: Lifecycle,
+    operation: string,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#start = lifecycle.begin();
+    this.#lifecycle = lifecycle;
+    this.#operation = operation;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  resolve(value: T): void {
+    this.#lifecycle.end(this.#operation, this.#start, false);
+    this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    this.#lifecycle.end(this.#operation, this.#start, true);
+    this.#reject(error);
+  }
+}

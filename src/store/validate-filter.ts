@@ -97,17 +97,27 @@ const PAGES: Record<FilterUse, Checks<PageSpec>> = {
   },
 };
 
+/** With the checks of the page that a use has, put together once. */
+function withPage<T>(checks: Checks<T>): Record<FilterUse, Checks<T & PageSpec>> {
+  const all = (use: FilterUse) => ({ ...checks, ...PAGES[use] }) as Checks<T & PageSpec>;
+  return { query: all('query'), iterate: all('iterate') };
+}
+
+const SESSION_CHECKS = withPage({ ...STATS, ...SESSION_SORT });
+const MESSAGE_CHECKS = withPage(MESSAGES);
+const TOOL_CALL_CHECKS = withPage(TOOL_CALLS);
+
 export function validateSessionFilter(filter: unknown, use: FilterUse = 'query'): SessionQuery {
-  const given = check(filter, { ...STATS, ...SESSION_SORT, ...PAGES[use] });
+  const given = check(filter, SESSION_CHECKS[use]);
   return { sortBy: 'createdAt', metadata: [], ...defaultPage(use), ...given };
 }
 
 export function validateMessageFilter(filter: unknown, use: FilterUse = 'query'): MessageQuery {
-  return { ...defaultPage(use), ...check(filter, { ...MESSAGES, ...PAGES[use] }) };
+  return { ...defaultPage(use), ...check(filter, MESSAGE_CHECKS[use]) };
 }
 
 export function validateToolCallFilter(filter: unknown, use: FilterUse = 'query'): ToolCallQuery {
-  return { ...defaultPage(use), ...check(filter, { ...TOOL_CALLS, ...PAGES[use] }) };
+  return { ...defaultPage(use), ...check(filter, TOOL_CALL_CHECKS[use]) };
 }
 
 export function validateStatsFilter(filter: unknown): StatsQuery {

@@ -108,6 +108,24 @@ export function compactionsSpec(spec: Spec): void {
     });
 
     spec.describe('and forks:', () => {
+      spec.test('a fork of a fork that did nothing but compact has it, too', async ({ store, reopen }) => {
+        await createAgent(store, 'a', conversation(4));
+        await store.fork('a', { agentId: 'b' });
+        await store.commit('b', { compaction: { seq: 2, messages: SUMMARY } });
+        await store.saveSnapshot('b', { id: 's' });
+        await store.fork('b', { agentId: 'whole' });
+        await store.fork('b', { agentId: 'part', at: 4 });
+        await store.commit('b', { messages: [user('later')] });
+        await store.fork('b', { agentId: 'of-snapshot', at: 's' });
+        await store.fork('b', { agentId: 'earlier', at: 4 });
+        await store.delete('b');
+        const again = await reopen();
+        for (const id of ['whole', 'part', 'of-snapshot', 'earlier']) {
+          sameJson(await again.loadContext(id), [...SUMMARY, ...conversation(4).slice(2)], id);
+        }
+        sameJson(await again.loadContext('a'), conversation(4));
+      });
+
       spec.test("one made before the fork's position is the fork's too", async ({ store, reopen }) => {
         await createAgent(store, 'a', conversation(4));
         await compact(store, 2);

@@ -134,6 +134,25 @@ export function eventsSpec(spec: Spec): void {
         );
       });
 
+      spec.test('from anywhere within what was committed together', async ({ store, reopen }) => {
+        await store.commit('a', { info: {}, at: minute(0), expectedVersion: 0 });
+        const events = Array.from({ length: 10 }, (_, n) => event(CHANNELS[n % 3] ?? 'progress', `${n + 1}`));
+        await store.commit('a', { messages: [user('x')], events: events.slice(0, 4), at: minute(1) });
+        await store.commit('a', { events: events.slice(4, 9), at: minute(2) });
+        await store.appendEvent('a', events[9] ?? progress('x'));
+        const again = await reopen();
+        for (const channel of [undefined, ...CHANNELS]) {
+          for (let since = 0; since <= 10; since++) {
+            const expected = events.flatMap((one, n) =>
+              n >= since && (channel === undefined || one.channel === channel) ? [`${n + 1}`] : [],
+            );
+            assert.deepEqual(await read(again, { channel, since }), expected);
+          }
+        }
+        const times = (await collect(again.readEvents('a'))).map(({ bookmark }) => bookmark.timestamp);
+        assert.deepEqual(times.slice(3, 5), [minute(1).getTime(), minute(2).getTime()]);
+      });
+
       spec.test('since a cursor: what comes after it', async ({ store, reopen }) => {
         await ten(store);
         const again = await reopen();

@@ -102,6 +102,36 @@ export function forkToolCallsSpec(spec: Spec): void {
       assert.deepEqual([copy?.approval.required, copy?.approval.decidedBy], [true, 'ann']);
     });
 
+    spec.test(
+      'one that awaits approval although it has a result is decided on each side',
+      async (context) => {
+        await createAgent(context.store, 'a', [user('x'), asks('ask')]);
+        await context.store.saveToolCallRecords('a', [{ toolCallId: 'ask', state: 'approval_required' }]);
+        await context.store.appendMessages('a', [answers('ask')]);
+        const fork = await context.store.fork('a');
+        const store = await context.reopen();
+        assert.deepEqual(await callLines(store, fork), ['0 ask approval_required']);
+        assert.equal((await store.loadInfo(fork))?.status, 'idle');
+        await store.decideApproval(fork, 'ask', { decision: 'allow' });
+        const again = await context.reopen();
+        assert.deepEqual(await callLines(again, fork), ['0 ask approved']);
+        assert.deepEqual(await callLines(again, 'a'), ['0 ask approval_required']);
+        await again.decideApproval('a', 'ask', { decision: 'deny' });
+        assert.deepEqual(await callLines(again, fork), ['0 ask approved']);
+      },
+    );
+
+    spec.test("of a snapshot's own messages, those without a result there are sealed", async (context) => {
+      await createAgent(context.store, 'a', [user('x')]);
+      const messages = [user('y'), asks('one'), answers('one'), asks('two')];
+      await context.store.saveSnapshot('a', { id: 's', messages });
+      const fork = await context.store.fork('a', { at: 's' });
+      const store = await context.reopen();
+      assert.deepEqual(await callLines(store, fork), ['0 one pending', '1 two sealed']);
+      await done(store, fork, 'one', 1);
+      assert.deepEqual(await callLines(await context.reopen(), fork), ['0 one completed 1', '1 two sealed']);
+    });
+
     spec.test('ordinals go on after the inherited ones', async (context) => {
       await steps(context.store);
       await context.store.fork('a', { at: 3, agentId: 'b' });
@@ -162,6 +192,125 @@ export function forkToolCallsSpec(spec: Spec): void {
       await store.appendMessages('part', [asks('next')]);
       assert.deepEqual(await ids(await context.reopen(), 'part'), ['one', 'next']);
     });
+
+    spec.test(
+      'one that a record alone opened belongs to forks that have a call after it',
+      async ({ store, reopen }) => {
+        await createAgent(store, 'a', [user('x'), asks('one'), answers('one')]);
+        const opens = (toolCallId: string, state: 'executing' | 'completed' | 'approval_required') =>
+          store.saveToolCallRecords('a', [{ toolCallId, toolName: 'search', state }]);
+        await done(store, 'a', 'one', 1);
+        await opens('running', 'executing');
+        await opens('ended', 'completed');
+        await opens('asking', 'approval_required');
+        await store.appendMessages('a', [asks('two'), answers('two'), user('y')]);
+        await done(store, 'a', 'two', 2);
+        await opens('last', 'executing');
+        await store.saveSnapshot('a', { id: 's' });
+        for (const at of [3, 4, 5, 's', 6]) await store.fork('a', { at, agentId: `at ${at}` });
+        const again = await reopen();
+        const beside = [
+          '0 one completed 1',
+          '1 running sealed',
+          '2 ended completed',
+          '3 asking approval_required',
+        ];
+        assert.deepEqual(await callLines(again, 'at 3'), ['0 one completed 1']);
+        assert.deepEqual(await callLines(again, 'at 4'), [...beside, '4 two sealed']);
+        for (const id of ['at 5', 'at s']) {
+          assert.deepEqual(await callLines(again, id), [...beside, '4 two completed 2']);
+        }
+        assert.deepEqual(await callLines(again, 'at 6'), [...beside, '4 two completed 2', '5 last sealed']);
+        assert.equal((await again.loadInfo('at 5'))?.status, 'awaiting_approval');
+        await again.appendMessages('at 3', [asks('next')]);
+        await again.appendMessages('at 5', [asks('next')]);
+        assert.equal((await callLines(again, 'at 3')).at(-1), '1 next pending');
+        assert.equal((await callLines(await reopen(), 'at 5')).at(-1), '5 next pending');
+      },
+    );
+
+    spec.test(
+      'of several that records opened beforehand, a fork has those asked for',
+      async ({ store, reopen }) => {
+        await createAgent(store, 'a', [user('x')]);
+        const records = ['one', 'two', 'three'].map((toolCallId) => {
+          return { toolCallId, toolName: 'search', state: 'completed', output: 0 } as const;
+        });
+        await store.saveToolCallRecords('a', records);
+        await store.appendMessages('a', [
+          asks('one'),
+          answers('one'),
+          asks('two'),
+          answers('two'),
+          asks('three'),
+        ]);
+        for (const at of [1, 2, 3, 4, 5]) await store.fork('a', { at, agentId: `at ${at}` });
+        const again = await reopen();
+        assert.deepEqual(await callLines(again, 'at 1'), []);
+        assert.deepEqual(await callLines(again, 'at 2'), ['0 one sealed']);
+        assert.deepEqual(await callLines(again, 'at 3'), ['0 one completed 0']);
+        assert.deepEqual(await callLines(again, 'at 4'), ['0 one completed 0', '1 two sealed']);
+        assert.deepEqual(await callLines(again, 'at 5'), ['0 one completed 0', '1 two completed 0']);
+      },
+    );
+
+    spec.test(
+      'one that a record alone opened outlives the parent, and a rewrite after it',
+      async (context) => {
+        const { store } = context;
+        await createAgent(store, 'a', [user('x'), asks('one'), answers('one')]);
+        await done(store, 'a', 'one', 1);
+        await store.saveToolCallRecords('a', [
+          { toolCallId: 'beside', toolName: 'search', state: 'completed' },
+        ]);
+        await store.appendMessages('a', [
+          user('y'),
+          asks('two'),
+          answers('two'),
+          user('z'.repeat(1_000_000)),
+        ]);
+        await store.fork('a', { agentId: 'b', at: 6 });
+        const kept = (await store.loadMessages('b')).slice(0, 4);
+        await store.saveMessages('b', [...kept, user('instead')]);
+        const expected = ['0 one completed 1', '1 beside completed'];
+        assert.deepEqual(await callLines(store, 'b'), expected);
+        await store.delete('a');
+        const again = await context.reopen();
+        assert.deepEqual(await callLines(again, 'b'), expected);
+        await again.appendMessages('b', [asks('three')]);
+        assert.deepEqual(await callLines(await context.reopen(), 'b'), [...expected, '2 three pending']);
+      },
+    );
+
+    spec.test('one that a record names the message of belongs to forks that have it', async (context) => {
+      const { store } = context;
+      await createAgent(store, 'a', [user('x'), assistant('asks in its own way')]);
+      const record = { toolCallId: 'call', toolName: 'search', state: 'completed', messageSeq: 1 } as const;
+      await store.saveToolCallRecords('a', [record]);
+      await store.appendMessages('a', [user('y'), asks('one'), answers('one')]);
+      for (const at of [1, 2, 3, 5]) await store.fork('a', { at, agentId: `at ${at}` });
+      const again = await context.reopen();
+      assert.deepEqual(await ids(again, 'at 1'), []);
+      assert.deepEqual(await ids(again, 'at 2'), ['call']);
+      assert.deepEqual(await ids(again, 'at 3'), ['call']);
+      assert.deepEqual(await ids(again, 'at 5'), ['call', 'one']);
+    });
+
+    spec.test(
+      'a sealed one that no message asked for is not the call of a later one',
+      async ({ store, reopen }) => {
+        await createAgent(store, 'a', [user('x')]);
+        await store.saveToolCallRecords('a', [
+          { toolCallId: 'call', toolName: 'search', state: 'executing' },
+        ]);
+        await store.fork('a', { agentId: 'b' });
+        for (const id of ['a', 'b']) await store.appendMessages(id, [asks('call')]);
+        await done(store, 'b', 'call', 'of b');
+        const again = await reopen();
+        assert.deepEqual(await callLines(again, 'a'), ['0 call executing']);
+        assert.deepEqual(await callLines(again, 'b'), ['0 call sealed', '1 call completed of b']);
+      },
+    );
 
     spec.test('a fork of a fork has what both have before its position', async (context) => {
       await steps(context.store);

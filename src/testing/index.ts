@@ -21,6 +21,7 @@ import { loadAgentSpec } from './load-agent.spec.ts';
 import { messageQueriesSpec } from './message-queries.spec.ts';
 import { messagesSpec } from './messages.spec.ts';
 import { operationsSpec } from './operations.spec.ts';
+import { parallelForksSpec } from './parallel-forks.spec.ts';
 import { repeatedCallIdsSpec } from './repeated-call-ids.spec.ts';
 import { sessionQueriesSpec } from './session-queries.spec.ts';
 import { snapshotsSpec } from './snapshots.spec.ts';
@@ -60,6 +61,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   snapshotsSpec,
   forksSpec,
   forkToolCallsSpec,
+  parallelForksSpec,
   branchesSpec,
   loadAgentSpec,
   leasesSpec,

@@ -319,7 +319,10 @@ onEachStore(({ test, testSql }) => {
     const { store } = world;
     const agent = await create(store, await world.provider([says('Hello.'), says('Again.')]));
     await agent.send('Hi.');
+    const watch = vi.spyOn(store, 'watch');
     const next = follow(store);
+    // It has seen that no turn is under way.
+    await vi.waitFor(() => expect(watch).toHaveBeenCalled());
     await agent.send('And?');
     expect(textIn((await next).parts)).toBe('Again.');
 

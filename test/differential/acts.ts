@@ -4,6 +4,7 @@ import type { NewEvent, TurnCommit } from '../../src/model/agent.ts';
 import { isTerminal } from '../../src/model/tool-call.ts';
 import { asking, freeIds, freeIdsAfterCut, pick, toMessages, unanswered } from './drafts.ts';
 import { isMootFork } from './model.ts';
+import { countWithin, isWaiting } from './model-calls.ts';
 import type { Operation } from './operation.ts';
 import type { Run } from './run.ts';
 import { callView } from './views.ts';
@@ -148,16 +149,24 @@ export async function contradict(run: Run, { agent, call: n }: Of<'contradict'>)
   await run.commit(found.id, { toolCalls: [{ toolCallId, callSeq, state: 'completed', output: 'another' }] });
 }
 
-/** A record that comes before the message that asks for its call. */
-export async function recordFirst(run: Run, { agent }: Of<'record first'>): Promise<void> {
+/** A record that comes before the message that asks for its call, which may come later, or never. */
+export async function recordFirst(run: Run, { agent, state, alone }: Of<'record first'>): Promise<void> {
   const found = run.living(agent);
-  const [toolCallId] = found ? freeIds(found.rows, found.calls) : [];
-  if (!found || toolCallId === undefined) return;
-  const message = asking([toolCallId], found);
-  const [block = assert.fail('a block')] = message.content;
-  const { name, input } = block as unknown as { name: string; input: unknown };
-  await run.commit(found.id, { toolCalls: [{ toolCallId, toolName: name, input, state: 'executing' }] });
-  await run.commit(found.id, { messages: [message] });
+  if (!found) return;
+  const waiting = found.calls
+    .slice(countWithin(found.calls, found.rows.length))
+    .find(({ record: one }) => isWaiting(one));
+  const [free] = freeIds(found.rows, found.calls);
+  if (!alone && waiting) {
+    await run.commit(found.id, { messages: [asking([waiting.record.toolCallId], found)] });
+  } else if (free !== undefined) {
+    const message = asking([free], found);
+    const [block = assert.fail('a block')] = message.content;
+    const { name, input } = block as unknown as { name: string; input: unknown };
+    const record = { toolCallId: free, toolName: name, input, state };
+    await run.commit(found.id, { toolCalls: [record] });
+    if (!alone) await run.commit(found.id, { messages: [message] });
+  }
 }
 
 export async function decide(run: Run, { agent, call: n, allow, by }: Of<'decide'>): Promise<void> {

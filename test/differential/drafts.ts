@@ -3,6 +3,7 @@ import { isTerminal } from '../../src/model/tool-call.ts';
 import { asks } from '../../src/testing/samples.ts';
 import type { Call, ModelAgent, Row } from './model-agent.ts';
 import { isAnswered } from './model-agent.ts';
+import { callsBeforeCut, isWaiting } from './model-calls.ts';
 import type { Draft } from './operation.ts';
 
 /** Ids of tool calls. Few, so that they repeat within an agent and between agents. */
@@ -25,11 +26,16 @@ export function toMessages(drafts: readonly Draft[]): Message[] {
 
 /**
  * Ids under which an agent with these messages and calls can ask: an id that is open or unanswered isn't
- * used again meanwhile, because a result under it could then be of either call.
+ * used again meanwhile, because a result under it could then be of either call. Nor is one under which a
+ * record opened a call that a message may still ask for.
  */
 export function freeIds(rows: readonly Row[], calls: readonly Call[]): string[] {
   const taken = calls
-    .filter(({ record }) => !isTerminal(record.state) || !isAnswered(rows, record))
+    .filter(({ record }) =>
+      record.messageSeq === undefined
+        ? isWaiting(record)
+        : !isTerminal(record.state) || !isAnswered(rows, record),
+    )
     .map(({ record }) => record.toolCallId);
   return CALL_IDS.filter((id) => !taken.includes(id));
 }
@@ -37,10 +43,7 @@ export function freeIds(rows: readonly Row[], calls: readonly Call[]): string[] 
 /** Free ids after a rewrite from this position on. */
 export function freeIdsAfterCut(agent: ModelAgent, position: number): string[] {
   const rows = agent.rows.slice(0, position);
-  return freeIds(
-    rows,
-    agent.calls.filter(({ record }) => (record.messageSeq ?? 0) < position),
-  );
+  return freeIds(rows, callsBeforeCut(agent.calls, position));
 }
 
 export function asking(ids: readonly string[], agent: ModelAgent): Message {

@@ -37,13 +37,28 @@ function opened(
 /** Opens the calls of a message's tool_use blocks, or adopts those that records opened before. */
 export function openCalls(agent: ModelAgent, nextKey: NextKey, row: Row, messageSeq: number): void {
   for (const { id, name, input } of askedIn(row.text)) {
-    const adopted = agent.calls.find(
-      ({ record }) => record.toolCallId === id && record.messageSeq === undefined,
-    );
+    const adopted = agent.calls.find(({ record }) => record.toolCallId === id && isWaiting(record));
     agent.calls = adopted
       ? replaced(agent.calls, adopted.key, { ...adopted.record, messageSeq })
       : opened(agent, nextKey, row.createdAt, { toolCallId: id, toolName: name, input, messageSeq });
   }
+}
+
+/** Opened by a record, and a message may still ask for it. */
+export function isWaiting({ messageSeq, state }: ToolCallRecord): boolean {
+  return messageSeq === undefined && state !== 'sealed';
+}
+
+/** Number of calls up to the last one that the first `position` messages ask for. */
+export function countWithin(calls: readonly Call[], position: number): number {
+  const asked = calls.filter(({ record }) => (record.messageSeq ?? position) < position);
+  return nextSeq(asked);
+}
+
+/** The calls before the first one that a message from this position on asks for. */
+export function callsBeforeCut(calls: readonly Call[], position: number): Call[] {
+  const first = calls.find(({ record }) => (record.messageSeq ?? -1) >= position);
+  return calls.filter(({ record }) => record.callSeq < (first?.record.callSeq ?? calls.length));
 }
 
 export function applyUpdate(agent: ModelAgent, nextKey: NextKey, update: ToolCallUpdate, at: number): void {
@@ -139,17 +154,19 @@ export function decide(
   return record;
 }
 
-/** The calls that a fork with these rows has: shared where the result is there, else a copy of its own. */
+/** The first calls, as a fork with these rows has them: shared where the result is there, else a copy of its own. */
 export function inheritedCalls(
   calls: readonly Call[],
   rows: readonly Row[],
+  count: number,
   writer: number,
   nextKey: NextKey,
 ): Call[] {
   return calls
-    .filter(({ record }) => record.messageSeq !== undefined && record.messageSeq < rows.length)
+    .filter(({ record }) => record.callSeq < count)
     .map((call) => {
-      if (isAnswered(rows, call.record)) return call;
+      const { messageSeq, state } = call.record;
+      if (messageSeq === undefined ? isTerminal(state) : isAnswered(rows, call.record)) return call;
       if (call.record.state === 'approval_required') return { ...call, key: nextKey(), writer };
       return { key: nextKey(), writer, record: sealed(call.record) };
     });

@@ -15,8 +15,15 @@ import type { Message } from '../../src/model/message.ts';
 import { isTerminal, type ToolCallRecord, type ToolCallUpdate } from '../../src/model/tool-call.ts';
 import type { ApprovalDecision } from '../../src/store/store.ts';
 import type { ModelAgent, ModelCompaction, ModelSnapshot, Row } from './model-agent.ts';
-import { isPrefix, newAgent } from './model-agent.ts';
-import { applyUpdate, decide, inheritedCalls, openCalls } from './model-calls.ts';
+import { isAnswered, isPrefix, newAgent } from './model-agent.ts';
+import {
+  applyUpdate,
+  callsBeforeCut,
+  countWithin,
+  decide,
+  inheritedCalls,
+  openCalls,
+} from './model-calls.ts';
 
 /**
  * What a store does, on plain arrays, without any thought of cost: a fork is a copy, a commit changes a
@@ -157,7 +164,10 @@ export class Model {
     agent.lastSfpIndex = Math.min(parent.lastSfpIndex, position - 1);
     agent.lastAt = Math.max(as.createdAt, rows.at(-1)?.createdAt ?? 0);
     agent.rows = rows;
-    agent.calls = inheritedCalls(saved?.calls ?? parent.calls, rows, agent.key, this.#nextKey);
+    const calls = saved?.calls ?? parent.calls;
+    const whole = !saved && position === parent.rows.length;
+    const count = whole ? calls.length : countWithin(calls, position);
+    agent.calls = inheritedCalls(calls, rows, count, agent.key, this.#nextKey);
     const waits = agent.calls.some(({ record }) => record.state === 'approval_required');
     agent.status = waits ? 'awaiting_approval' : 'idle';
     agent.compactions = parent.compactions.filter((compaction) => compaction.madeAt <= position);
@@ -219,8 +229,13 @@ export class Model {
       const leaves = one.rows && one.rows.length > position && isPrefix(one.rows, agent.rows);
       if (leaves) one.calls = agent.calls;
     }
-    agent.rows = agent.rows.slice(0, position);
-    agent.calls = agent.calls.filter(({ record }) => (record.messageSeq ?? -1) < position);
+    const { rows } = agent;
+    agent.rows = rows.slice(0, position);
+    agent.calls = callsBeforeCut(agent.calls, position).map((call) => {
+      const isCutOff = isAnswered(rows, call.record) && !isAnswered(agent.rows, call.record);
+      // Whoever shared it has it with its result still: this one is the agent's own from now on.
+      return isCutOff ? { ...call, key: this.#nextKey(), writer: agent.key } : call;
+    });
     agent.compactions = agent.compactions
       .filter((compaction) => compaction.seq <= position)
       .map((compaction) => ({ ...compaction, cut: compaction.cut || compaction.madeAt > position }));

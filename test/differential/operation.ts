@@ -27,7 +27,12 @@ export type Operation =
       durationMs: number | undefined;
     }
   | { op: 'contradict'; agent: number; call: number }
-  | { op: 'record first'; agent: number }
+  | {
+      op: 'record first';
+      agent: number;
+      state: 'executing' | 'approval_required' | 'completed';
+      alone: boolean;
+    }
   | { op: 'decide'; agent: number; call: number; allow: boolean; by: string | undefined }
   | { op: 'snapshot'; agent: number; name: number; of: 'all' | 'some' | 'others'; position: number }
   | {

@@ -171,11 +171,13 @@ describe('a log without what nobody needs', () => {
       fc.property(
         steps,
         steps,
+        fc.option(fc.nat(8), { nil: undefined }),
         fc.infiniteStream(fc.boolean()),
         fc.boolean(),
-        (first, second, choices, alive) => {
+        (first, second, position, choices, alive) => {
           const parent = run(root, new Conversation(), first);
-          const planned = planFork(parent.state, undefined, { agentId: 'b', key: 'b'.repeat(24) }, NOW);
+          const at = position && Math.min(position, parent.state.conversation.messages.length);
+          const planned = planFork(parent.state, at, { agentId: 'b', key: 'b'.repeat(24) }, NOW);
           const { base } = planned.header;
           if (!base) return;
           const history = () => inherit(replay(root, new Conversation(), parent.entries, base.n), base, NOW);

@@ -13,6 +13,8 @@ afterEach(async () => {
 
 async function counted(prepare: 'auto' | false): Promise<{
   store: PostgresStore;
+  /** Another process: what it does isn't counted. */
+  another: PostgresStore;
   tripsOf(work: () => Promise<unknown>): Promise<number>;
 }> {
   const { url, createSchema, dropSchema } = await database();
@@ -20,9 +22,11 @@ async function counted(prepare: 'auto' | false): Promise<{
   const network = await Network.to(url);
   const connection = { connectionString: network.url(url), max: 1 };
   const store = new PostgresStore(connection, undefined, { schema, prepare });
-  open.push({ close: () => dropSchema(schema) }, { close: () => network.refuse() }, store);
+  const another = new PostgresStore(url, undefined, { schema, prepare });
+  open.push({ close: () => dropSchema(schema) }, { close: () => network.refuse() }, store, another);
   return {
     store,
+    another,
     async tripsOf(work) {
       const before = network.roundTrips;
       await work();
@@ -58,8 +62,55 @@ describe.each(['auto', false] as const)('round trips on the wire (prepare: %s)',
     expect(await tripsOf(() => store.saveToolCallRecords('a', [done], { lease }))).toBe(1);
     expect(await tripsOf(() => store.appendMessages('a', [answers('call')], { lease }))).toBe(1);
     expect(await tripsOf(() => store.appendEvent('a', progress('x')))).toBe(1);
-    // It may replace one of the same name, whose history nobody else needs.
-    expect(await tripsOf(() => store.commit('a', { snapshot: { id: 's' }, lease }))).toBe(2);
+  });
+
+  it('a snapshot is one, at message 2,000 too', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    await createAgent(store, 'a', conversation(2_000));
+    await store.appendMessages('a', [user('x')]);
+    expect(await tripsOf(() => store.saveSnapshot('a', { id: 's' }))).toBe(1);
+    expect(await tripsOf(() => store.saveSnapshot('a', { id: 's' }))).toBe(1);
+    await store.fork('a', { agentId: 'b' });
+    expect(await tripsOf(() => store.saveSnapshot('b', { id: 's' }))).toBe(1);
+    await store.appendMessages('b', [user('y')]);
+    expect(await tripsOf(() => store.saveSnapshot('b', { id: 't' }))).toBe(1);
+    // It replaces one whose history nobody else may need.
+    expect(await tripsOf(() => store.saveSnapshot('b', { id: 's' }))).toBeGreaterThan(1);
+    expect((await store.checkConsistency()).issues).toEqual([]);
+  });
+
+  it('a fork is one, and so are a hundred; of a part one more', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    const turns = [...conversation(2_000), asks('call'), answers('call'), user('x')];
+    await createAgent(store, 'a', turns);
+    // To know the agent, which this store hasn't written to since it was created.
+    expect(await tripsOf(() => store.fork('a'))).toBe(2);
+    expect(await tripsOf(() => store.fork('a'))).toBe(1);
+    await store.appendMessages('a', [user('y')]);
+    expect(await tripsOf(() => store.fork('a', { agentId: 'b' }))).toBe(1);
+    expect(await tripsOf(() => store.appendMessages('b', [user('of the fork')]))).toBe(1);
+    expect(await tripsOf(() => store.appendMessages('a', [user('of the source')]))).toBe(1);
+    expect(await tripsOf(() => store.fork('b'))).toBe(1);
+    expect(await tripsOf(() => store.fork('a', { at: 2_002 }))).toBe(2);
+    await store.saveSnapshot('a', { id: 's' });
+    expect(await tripsOf(() => store.fork('a', { at: 's' }))).toBe(2);
+    // In the middle of a call, under locks.
+    expect(await tripsOf(() => store.fork('a', { at: 2_001 }))).toBeGreaterThan(2);
+    await store.appendMessages('a', [user('z')]);
+    // With keys for them; the store has some left then.
+    expect(await tripsOf(() => store.batchFork('a', 100))).toBe(2);
+    expect(await tripsOf(() => store.batchFork('a', 100))).toBe(1);
+    expect((await store.checkConsistency()).issues).toEqual([]);
+  });
+
+  it('of an agent that this store meets for the first time, it takes one more to know it', async () => {
+    const { store, tripsOf, another } = await counted(prepare);
+    await createAgent(another, 'a', conversation(10));
+    await createAgent(store, 'b');
+    expect(await tripsOf(() => store.appendMessages('a', [user('x')]))).toBe(2);
+    await another.appendMessages('a', [user('y')]);
+    // Refused, known, written.
+    expect(await tripsOf(() => store.fork('a'))).toBe(3);
   });
 
   it('events that are appended together share one', async () => {

@@ -1,7 +1,7 @@
 import type { ContentBlock, Message } from '../../src/model/message.ts';
 import type { Op } from '../../src/sql/batch.ts';
 import { headRow, newState } from '../../src/sql/commit/create.ts';
-import { metadataOps } from '../../src/sql/commit/info-ops.ts';
+import { newMetadata } from '../../src/sql/commit/info-ops.ts';
 import type { Engine } from '../../src/sql/engine.ts';
 import { TABLES } from '../../src/sql/schema/tables.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
@@ -74,6 +74,12 @@ async function createLong(store: ExtendedStore, size: Size): Promise<void> {
   await store.commit('fork-of-fork', { messages: steps(20, 2) });
   // What its forks don't have lies on the same branches.
   await store.commit('long', { messages: steps(100, 3) });
+  const channels = ['progress', 'progress', 'control', 'progress', 'monitor'] as const;
+  const events = channels.map((channel) => ({ channel, type: 'text', text: NOTES }));
+  const rows = Array.from({ length: size.long }, (_, n) =>
+    store.commit('long', { events: events.slice(n % 4), at: new Date(DAY * 2 + n * SECOND) }),
+  );
+  await Promise.all(rows);
 }
 
 /** Each a question, a call and its result; now and then a word of the system, or a block of another kind. */
@@ -141,7 +147,7 @@ async function createQuiet({ context }: Engine, start: number, count: number): P
       null,
       text,
     ]);
-    metadata.push(...metadataOps(keys, text).filter((op) => op.kind !== 'remove'));
+    metadata.push(...newMetadata(keys, text));
   }
   for (const table of ['directory', 'branches', 'heads', 'agents'] as const) {
     ops.push({ kind: 'insert', table, rows: rows[table] ?? [] });

@@ -1,11 +1,22 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeCommit } from '../../src/model/encode-commit.ts';
 import type { SqlContext } from '../../src/sql/context.ts';
+import { Engine } from '../../src/sql/engine.ts';
+import { LOAD_AGENT } from '../../src/sql/nouns/agent.ts';
+import { LOAD_TOOL_CALLS } from '../../src/sql/nouns/calls.ts';
+import { readEvents } from '../../src/sql/nouns/events.ts';
+import { LOAD_TODOS } from '../../src/sql/nouns/info.ts';
+import { type Load, load } from '../../src/sql/nouns/load.ts';
+import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from '../../src/sql/nouns/messages.ts';
 import { iterateMessages, queryMessages } from '../../src/sql/query/messages.ts';
 import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts';
 import { aggregateStats } from '../../src/sql/query/statistics.ts';
 import { iterateToolCalls, queryToolCalls } from '../../src/sql/query/tool-calls.ts';
 import type { SessionQueryFilter } from '../../src/store/filters.ts';
+import type { Paged } from '../../src/store/lifecycle.ts';
+import type { ReadEventsOptions } from '../../src/store/store.ts';
+import { answers, asks, user } from '../../src/testing/samples.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { complainAboutPostgres, complainAboutSqlite } from './explain.ts';
@@ -65,12 +76,13 @@ function explainPostgres(server: 'postgres15' | 'postgres18'): () => Promise<Exp
 }
 
 /** Takes the first two pages, so that the statement for a later page is looked at, too. */
-async function take(items: AsyncIterable<unknown>, count: number): Promise<void> {
-  let taken = 0;
-  for await (const _item of items) {
-    taken += 1;
-    if (taken === count) break;
+async function take({ pages }: Paged<unknown, unknown>, count: number): Promise<void> {
+  for (let taken = 0; taken < count; ) {
+    const page = await pages.next();
+    if (page.done) break;
+    taken += page.value.length;
   }
+  await pages.return?.();
 }
 
 const SECOND_PAGE = 70;
@@ -123,6 +135,47 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
 
     it('use an index for the statistics of one agent', async () => {
       await checkAll(['long', 'fork-of-fork'], aggregateStats, () => true);
+    });
+
+    it('use an index for the events of an agent, of a channel, after a cursor', async () => {
+      const filters = [undefined, 'progress', 'control', 'monitor'] as const;
+      const all = filters.flatMap((channel) => [{ channel }, { channel, since: 100 }]);
+      const read = async (context: SqlContext, options: ReadEventsOptions) => {
+        for await (const _event of readEvents(context, 'long', options));
+      };
+      // Pages are put in order at the end.
+      await checkAll(all, read, () => true);
+    });
+
+    it('use an index to find where a part is forked', async () => {
+      const engine = new Engine(explained.context.driver);
+      const change = { info: {}, messages: [user('x'), asks('t'), answers('t'), user('y')] };
+      await engine.committer.createOrUpdate('plain', encodeCommit('plain', change));
+      await engine.committer.commit('plain', encodeCommit('plain', { snapshot: { id: 's' } }));
+      await engine.committer.commit('plain', encodeCommit('plain', { messages: [user('z')] }));
+      await checkAll<{ at?: number | string }>([{}, { at: 3 }, { at: 's' }], (_context, { at }) =>
+        engine.forks.create('plain', at, [`plain-${at}`]),
+      );
+      const names = explained.recorded.map(({ name }) => name);
+      expect(names).toEqual(['fork_point_of_snapshot']);
+    });
+
+    it('use an index for everything that is loaded of an agent', async () => {
+      const loads: Load<unknown>[] = [
+        LOAD_AGENT,
+        LOAD_COMPACTIONS,
+        LOAD_CONTEXT,
+        LOAD_MESSAGES,
+        LOAD_TODOS,
+        LOAD_TOOL_CALLS,
+      ];
+      const cases = ['long', 'fork-of-fork'].flatMap((id) => loads.map((what) => ({ id, what })));
+      // Compactions, of which an agent has few, are sorted.
+      await checkAll(
+        cases,
+        (context, { id, what }) => load(context, id, what),
+        () => true,
+      );
     });
 
     it('use an index for every page of an iterator', async () => {

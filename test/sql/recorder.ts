@@ -1,12 +1,12 @@
 import type { SqlContext } from '../../src/sql/context.ts';
 import { Directory } from '../../src/sql/directory.ts';
 import type { Driver, Script, SqlParam } from '../../src/sql/driver.ts';
-import { render, type Statement } from '../../src/sql/statement.ts';
+import { render, type Shape, type Statement } from '../../src/sql/statement.ts';
 
 /** A statement as the database gets it. */
 export interface Recorded {
   name: string;
-  statement: Statement;
+  statement: Statement<Shape>;
   text: string;
   params: readonly SqlParam[];
 }
@@ -14,7 +14,7 @@ export interface Recorded {
 /** A context whose reads are written down: the tests explain exactly what ran. */
 export function recording(driver: Driver): { context: SqlContext; recorded: Recorded[] } {
   const recorded: Recorded[] = [];
-  const record = (statement: Statement, params: readonly SqlParam[]) => {
+  const record = (statement: Statement<Shape>, params: readonly SqlParam[]) => {
     recorded.push({ name: statement.name, statement, text: render(statement, driver.dialect), params });
   };
   const recorder: Driver = {
@@ -24,10 +24,11 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
       return driver.read(statement, params);
     },
     snapshot: (script) => driver.snapshot(() => watched(script(), record)),
+    analyse: (script) => driver.analyse(() => watched(script(), record)),
     write: (...args) => driver.write(...args),
     batch: (...args) => driver.batch(...args),
     transact: (...args) => driver.transact(...args),
-    reserveKeys: () => driver.reserveKeys(),
+    reserveKeys: (...args) => driver.reserveKeys(...args),
     notify: () => driver.notify(),
     subscribe: (...args) => driver.subscribe(...args),
     backup: (...args) => driver.backup(...args),
@@ -38,7 +39,7 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
 
 function* watched<T>(
   script: Script<T>,
-  record: (statement: Statement, params: readonly SqlParam[]) => void,
+  record: (statement: Statement<Shape>, params: readonly SqlParam[]) => void,
 ): Script<T> {
   let next = script.next([]);
   while (!next.done) {

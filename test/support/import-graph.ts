@@ -62,7 +62,7 @@ export function readSources(): Sources {
   const paths = readdirSync(root, { recursive: true, encoding: 'utf8' });
   return new Map(
     paths
-      .filter((path) => path.endsWith('.ts'))
+      .filter((path) => /\.[jt]s$/.test(path))
       .map((path) => [path.replaceAll('\\', '/'), readFileSync(`${root}${path}`, 'utf8')]),
   );
 }

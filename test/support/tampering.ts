@@ -9,13 +9,14 @@ export async function fillForChecks(store: ExtendedStore): Promise<void> {
       { toolCallId: 't1', state: 'completed', output: 1 },
       { toolCallId: 't2', state: 'approval_required' },
     ],
-    events: [progress('1'), progress('2'), progress('3')],
+    events: [progress('1'), progress('2')],
     usage: [{ model: 'm' }, { model: 'm' }],
     todos: { todos: ['x'] },
     compaction: { seq: 3, messages: [user('summary')] },
     snapshot: { id: 's' },
     operationId: 'o',
   });
+  await store.appendEvent('a', progress('3'));
   await store.saveDocument('a', { kind: 'media-cache', name: 'n', content: 1 });
   await store.saveDelta('a', { text: 'x' });
   await store.fork('a', { at: 3, agentId: 'b' });
@@ -98,6 +99,12 @@ export const TAMPERINGS: readonly Tampering[] = [
     sql: head('b', 'unlinked_calls = 1'),
     agent: 'b',
   },
+  {
+    what: 'a wrong count of calls without a result',
+    rule: 'open-calls',
+    sql: head('b', 'unanswered_calls = unanswered_calls + 1'),
+    agent: 'b',
+  },
   { what: 'a wrong count of usage', rule: 'usage-count', sql: head('a', 'usage_count = 3'), agent: 'a' },
   {
     what: 'usage with a gap',
@@ -106,9 +113,21 @@ export const TAMPERINGS: readonly Tampering[] = [
     agent: 'a',
   },
   {
-    what: 'a missing event',
+    what: 'missing events',
     rule: 'event-cursors',
     sql: 'DELETE FROM kode_data_events WHERE cursor = 2',
+    agent: 'a',
+  },
+  {
+    what: 'a row with fewer events than its cursor says',
+    rule: 'event-cursors',
+    sql: 'UPDATE kode_data_events SET count = 1 WHERE cursor = 2',
+    agent: 'a',
+  },
+  {
+    what: 'rows with events that overlap',
+    rule: 'event-cursors',
+    sql: 'UPDATE kode_data_events SET count = count + 1 WHERE cursor = 3',
     agent: 'a',
   },
   { what: 'a wrong cursor', rule: 'event-cursors', sql: head('a', 'cursor = 4'), agent: 'a' },
@@ -206,7 +225,7 @@ export const TAMPERINGS: readonly Tampering[] = [
     `0, 'x', 'x', 0, 0, 0, 0, 0, '{}', '{}', '[]'`,
   ),
   orphan('compactions', 'branch, version, position, upto, created_at, messages', `1, 0, 0, 0, '[]'`),
-  orphan('events', 'agent, cursor, channel, created_at, payload', `1, 0, 0, '{}'`),
+  orphan('events', 'agent, cursor, count, channels, created_at, payload', `1, 1, 1, 0, '[{}]'`),
   orphan('deltas', 'agent, message_count, sequence, payload', `0, 1, '{}'`),
   orphan('todos', 'agent, version, updated_at, payload', `1, 0, '[]'`),
   orphan('usage', 'agent, usage_seq, created_at, model', `0, 0, 'm'`),

@@ -9,7 +9,7 @@ import {
 import type { CommitResult } from '../../model/agent.ts';
 import { neededLookups } from '../../model/call-book.ts';
 import type { EncodedCommit } from '../../model/encode-commit.ts';
-import { type AgentState, loadState } from '../agent-state.ts';
+import { type AgentState, findState, loadState } from '../agent-state.ts';
 import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
@@ -17,11 +17,11 @@ import { lookUpCalls } from '../nouns/calls.ts';
 import { giveForksTheirCopies } from '../nouns/fork-copies.ts';
 import { readPayloads } from '../nouns/messages.ts';
 import { createAgent } from './create.ts';
-import type { EventWriter } from './events.ts';
+import { EventWriter } from './events.ts';
 import { findOperation, trimOperations } from './operations.ts';
 import { type CommitPlan, planCommit, planEvents } from './plan.ts';
 import { prefixLength } from './prefix.ts';
-import { replacedBranch, replaceSnapshot } from './replace-snapshot.ts';
+import { replacedBranch, replaceSnapshot, withNewSnapshot } from './replace-snapshot.ts';
 import { RewriteRefused, rewriteConversation } from './rewrite.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { StateCache } from './state-cache.ts';
@@ -35,14 +35,15 @@ const MAX_TRIES = 64;
  * commit planned again. So nothing is read in the normal case, and nothing is ever written on stale ground.
  */
 export class Committer {
+  readonly events: EventWriter;
   readonly #context: SqlContext;
-  readonly #events: EventWriter;
-  readonly #states = new StateCache();
+  readonly #states: StateCache;
   readonly #queue = new SerialQueue();
 
-  constructor(context: SqlContext, events: EventWriter) {
+  constructor(context: SqlContext) {
     this.#context = context;
-    this.#events = events;
+    this.#states = new StateCache();
+    this.events = new EventWriter(context, this.#states);
   }
 
   async commit(agentId: string, change: EncodedCommit): Promise<CommitResult> {
@@ -74,10 +75,19 @@ export class Committer {
     return this.#queue.run(agentId, work);
   }
 
-  /** Events give out instants too: what is committed next isn't older. */
-  noteInstant(agentId: string, at: number): void {
-    const state = this.#states.get(agentId);
-    if (state && state.head.lastAt < at) state.head.lastAt = at;
+  /** The turn of the last of those writes; undefined when none is under way. */
+  lastTurn(agentId: string): Promise<unknown> | undefined {
+    return this.#queue.last(agentId);
+  }
+
+  /** What a write that is no commit is planned on; undefined without the agent. */
+  async stateOf(agentId: string): Promise<AgentState | undefined> {
+    return this.#states.get(agentId) ?? (await this.#load(agentId));
+  }
+
+  /** The agent's state after such a write. */
+  remember(agentId: string, state: AgentState): void {
+    this.#states.set(agentId, state);
   }
 
   /** After a change that didn't go through here. */
@@ -88,9 +98,12 @@ export class Committer {
   /** Without a lease or an operation id, events need no knowledge of the agent and go out together. */
   async #commitEvents(agentId: string, change: EncodedCommit): Promise<CommitResult> {
     if (!change.operation && !change.lease) {
-      const outcome = await this.#events.append(agentId, change.events, change.at?.[0]);
-      this.noteInstant(agentId, outcome.at);
-      return toResult(outcome);
+      return new Promise((resolve, reject) => {
+        this.events.append(agentId, change.events, change.at?.[0] ?? Date.now(), {
+          resolve: (cursor, outcome) => resolve(toResult({ ...outcome, cursor })),
+          reject,
+        });
+      });
     }
     for (let tries = 1; ; tries += 1) {
       const state = this.#states.get(agentId) ?? (await this.#load(agentId));
@@ -99,7 +112,7 @@ export class Committer {
       try {
         const outcome = await this.#context.driver.batch(planEvents(state, change, Date.now()));
         if (outcome.applied) {
-          this.noteInstant(agentId, outcome.at);
+          this.#states.noteInstant(agentId, outcome.at);
           return toResult(outcome);
         }
         result = await this.#explain(agentId, change, outcome);
@@ -218,7 +231,7 @@ export class Committer {
     }
     const plan = planCommit(state, change, {
       now: Date.now(),
-      snapshotPosition: await prefixLength(this.#context.driver, state, change),
+      snapshotPosition: change.snapshot && (await prefixLength(this.#context.driver, state, change)),
     });
     if (plan.shared.length > 0) {
       await this.#context.driver.transact(() => giveForksTheirCopies(state, plan.shared));
@@ -236,15 +249,9 @@ export class Committer {
       this.#states.delete(agentId);
       return this.#explain(agentId, change, outcome);
     }
-    state.known.add(plan.calls);
+    state.known.addStored(plan.calls);
     state.known.trim();
-    this.#states.set(agentId, {
-      ...state,
-      chain: state.chain.map((segment, i) =>
-        i === 0 ? { ...segment, hi: plan.next.messageCount, callHi: plan.next.callCount } : segment,
-      ),
-      head: { ...plan.next, cursor: outcome.cursor, lastAt: outcome.at },
-    });
+    this.#states.set(agentId, stateAfter(state, plan.next, outcome));
     if (change.operation)
       await trimOperations(this.#context.driver, state.keys, plan.next.version, outcome.at);
     return { version: plan.next.version, messageCount: plan.next.messageCount, cursor: outcome.cursor };
@@ -253,7 +260,14 @@ export class Committer {
   /** One batch; where it takes the place of a snapshot of another branch, what only that one kept is freed with it. */
   async #write(state: AgentState, change: EncodedCommit, plan: CommitPlan): Promise<BatchOutcome> {
     const { driver } = this.#context;
-    const replaced = change.snapshot && (await replacedBranch(driver, state, change.snapshot.id));
+    // Who never left a branch has no snapshot of another one.
+    if (!change.snapshot || state.chain.length === 1) return driver.batch(plan.batch);
+    try {
+      return await driver.batch(withNewSnapshot(plan.batch));
+    } catch (error) {
+      if (!(error instanceof UniqueViolation) || error.table !== 'snapshots') throw error;
+    }
+    const replaced = await replacedBranch(driver, state, change.snapshot.id);
     if (replaced === undefined) return driver.batch(plan.batch);
     try {
       return await driver.transact(() => replaceSnapshot(state, replaced, plan.batch));
@@ -294,12 +308,14 @@ export class Committer {
 
   async #load(agentId: string): Promise<AgentState | undefined> {
     const { directory, driver } = this.#context;
-    try {
-      return await directory.resolve(agentId, (keys) => loadState(driver, keys));
-    } catch (error) {
-      if (error instanceof AgentNotFoundError) return undefined;
-      throw error;
-    }
+    const keys = directory.recall(agentId);
+    const known = keys && (await loadState(driver, keys));
+    if (known) return known;
+    // It may have been deleted and created anew.
+    directory.forget(agentId);
+    const found = await findState(driver, agentId);
+    if (found) directory.remember(agentId, found.keys);
+    return found;
   }
 
   /** The result of an operation that was done before; undefined if it wasn't. */
@@ -319,6 +335,22 @@ export class Committer {
     }
     return known.result;
   }
+}
+
+function stateAfter(
+  { keys, chain, known }: AgentState,
+  next: AgentState['head'],
+  outcome: BatchOutcome,
+): AgentState {
+  const [own, ...ancestors] = chain;
+  const head = { ...next };
+  head.cursor = outcome.cursor;
+  head.lastAt = outcome.at;
+  if (!own) return { keys, head, chain, known };
+  const longer = { ...own };
+  longer.hi = next.messageCount;
+  longer.callHi = next.callCount;
+  return { keys, head, chain: [longer, ...ancestors], known };
 }
 
 function toResult(outcome: BatchOutcome): CommitResult {

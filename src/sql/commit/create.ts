@@ -7,7 +7,7 @@ import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
 import { type SqlValue, UniqueViolation } from '../driver.ts';
 import { table } from '../schema/tables.ts';
-import { metadataOps } from './info-ops.ts';
+import { newMetadata } from './info-ops.ts';
 import { planCommit } from './plan.ts';
 
 /** The earliest instant there is: nothing has been said of the agent yet. */
@@ -25,6 +25,7 @@ export function newState(keys: AgentKeys, branch: number): AgentState {
       messageCount: 0,
       callCount: 0,
       unlinkedCalls: 0,
+      unansweredCalls: 0,
       pendingApprovals: 0,
       usageCount: 0,
       status: 0,
@@ -98,7 +99,7 @@ export async function createAgent(
         ],
       ],
     },
-    ...metadataOps(keys, metadata),
+    ...newMetadata(keys, metadata),
     ...plan.batch.ops.filter((op) => op.kind !== 'update' && !op.table.startsWith('metadata')).map(fromOne),
   ];
   try {
@@ -117,7 +118,7 @@ function firstInstant(change: EncodedCommit): number | undefined {
 
 /** Without a head to complete them, cursors are written as they will be: from 1. */
 function fromOne(op: Op): Op {
-  if (op.kind === 'update' || op.kind === 'remove') return op;
+  if (op.kind !== 'insert' && op.kind !== 'upsert') return op;
   const kinds = Object.values(table(op.table).columns);
   if (!kinds.includes('cursor')) return op;
   return {
@@ -139,6 +140,7 @@ export function headRow({ keys, head }: AgentState, updatedAt: number): SqlValue
     head.messageCount,
     head.callCount,
     head.unlinkedCalls,
+    head.unansweredCalls,
     head.pendingApprovals,
     head.usageCount,
     head.status,

@@ -1,17 +1,21 @@
 import type { EncodedEvent } from '../../model/encode-commit.ts';
 import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
-import type { SqlValue } from '../driver.ts';
-import { CHANNEL_CODES } from '../schema/tables.ts';
+import { eventRows, type Moment } from './event-rows.ts';
+import type { StateCache } from './state-cache.ts';
 
-/** More than this in one statement makes the ones behind it wait too long. */
-const MAX_EVENTS = 1_000;
+/** What is in one statement keeps others waiting: no more events than this, and no more of their text. */
+const MAX_EVENTS = 4_096;
+const MAX_LENGTH = 1_048_576;
 
-interface Waiting {
-  events: readonly EncodedEvent[];
-  at: number;
-  resolve(outcome: BatchOutcome): void;
+/** Who waits for events to be written; gets the cursor of the last one. */
+export interface Appending {
+  resolve(cursor: number, outcome: BatchOutcome): void;
   reject(error: unknown): void;
+}
+
+interface Waiting extends Moment {
+  readonly call: Appending;
 }
 
 /**
@@ -20,74 +24,69 @@ interface Waiting {
  */
 export class EventWriter {
   readonly #context: SqlContext;
+  readonly #states: StateCache;
   readonly #waiting = new Map<string, Waiting[]>();
 
-  constructor(context: SqlContext) {
+  constructor(context: SqlContext, states: StateCache) {
     this.#context = context;
+    this.#states = states;
   }
 
-  /** Resolves with the cursor of the last of these events. */
-  append(agentId: string, events: readonly EncodedEvent[], at = Date.now()): Promise<BatchOutcome> {
-    return new Promise((resolve, reject) => {
-      const entry = { events, at, resolve, reject };
-      const queue = this.#waiting.get(agentId);
-      if (queue) {
-        queue.push(entry);
-        return;
-      }
-      this.#waiting.set(agentId, [entry]);
-      void this.#drain(agentId);
-    });
+  append(agentId: string, events: readonly EncodedEvent[], at: number, call: Appending): void {
+    const entry = { events, at, call };
+    const queue = this.#waiting.get(agentId);
+    if (queue) {
+      queue.push(entry);
+      return;
+    }
+    const started = [entry];
+    this.#waiting.set(agentId, started);
+    void this.#drain(agentId, started);
   }
 
-  async #drain(agentId: string): Promise<void> {
-    const queue = this.#waiting.get(agentId) ?? [];
+  async #drain(agentId: string, queue: Waiting[]): Promise<void> {
     // Callers that append in a loop get to their next call first.
     await Promise.resolve();
     while (queue.length > 0) {
       const taken = take(queue);
+      let outcome: BatchOutcome;
       try {
-        const outcome = await this.#write(agentId, taken);
-        let cursor = outcome.cursor - taken.reduce((sum, entry) => sum + entry.events.length, 0);
-        for (const entry of taken) {
-          cursor += entry.events.length;
-          entry.resolve({ ...outcome, cursor });
-        }
+        outcome = await this.#write(agentId, taken);
       } catch (error) {
-        for (const entry of taken) entry.reject(error);
+        for (const entry of taken) entry.call.reject(error);
+        continue;
+      }
+      this.#states.noteInstant(agentId, outcome.at);
+      let cursor = outcome.cursor - countOf(taken);
+      for (const entry of taken) {
+        cursor += entry.events.length;
+        entry.call.resolve(cursor, outcome);
       }
     }
     this.#waiting.delete(agentId);
   }
 
-  async #write(agentId: string, entries: readonly Waiting[]): Promise<BatchOutcome> {
+  #write(agentId: string, entries: readonly Waiting[]): Promise<BatchOutcome> {
     const { driver, directory } = this.#context;
     let at = Number.NEGATIVE_INFINITY;
-    const stamped = entries.flatMap((entry) => {
+    const moments = entries.map((entry): Moment => {
       at = Math.max(at, entry.at);
-      return entry.events.map((event) => ({ event, at }));
+      return { events: entry.events, at };
     });
     return directory.resolve(agentId, async (keys) => {
-      const rows = stamped.map(({ event, at: instant }, i): SqlValue[] => [
-        keys.tree,
-        keys.agent,
-        i,
-        CHANNEL_CODES[event.channel],
-        instant,
-        event.payload,
-      ]);
       const outcome = await driver.batch({
         guard: {
-          ...keys,
+          tree: keys.tree,
+          agent: keys.agent,
           revision: null,
           expectedVersion: null,
           lease: null,
           needsLease: false,
-          events: rows.length,
+          events: countOf(entries),
           at,
           set: null,
         },
-        ops: [{ kind: 'insert', table: 'events', rows }],
+        ops: [{ kind: 'insert', table: 'events', rows: eventRows(keys, moments) }],
       });
       // Nothing but the agent's absence refuses events.
       return outcome.applied ? outcome : undefined;
@@ -95,12 +94,19 @@ export class EventWriter {
   }
 }
 
+function countOf(moments: readonly Moment[]): number {
+  return moments.reduce((sum, { events }) => sum + events.length, 0);
+}
+
+/** Takes from the beginning of the queue what goes out together: at least one entry. */
 function take(queue: Waiting[]): Waiting[] {
   let count = 0;
+  let length = 0;
   let entries = 0;
-  for (const entry of queue) {
-    if (entries > 0 && count + entry.events.length > MAX_EVENTS) break;
-    count += entry.events.length;
+  for (const { events } of queue) {
+    count += events.length;
+    for (const { payload } of events) length += payload.length;
+    if (entries > 0 && (count > MAX_EVENTS || length > MAX_LENGTH)) break;
     entries += 1;
   }
   return queue.splice(0, entries);

@@ -17,24 +17,50 @@ export function infoOps(keys: AgentKeys, info: EncodedInfo): Op[] {
   if (given.length === 0) return [];
   const columns = ['tree', 'agent', ...given.map(([column]) => column)];
   const row = [keys.tree, keys.agent, ...given.map(([, value]) => value)];
-  const ops: Op[] = [{ kind: 'update', table: 'agents', columns, keep: [], rows: [row] }];
-  if (info.metadata !== undefined) ops.push(...metadataOps(keys, info.metadata));
-  return ops;
+  const ops: Op[] = info.metadata === undefined ? [] : changedMetadata(keys, info.metadata);
+  return [...ops, { kind: 'update', table: 'agents', columns, keep: [], rows: [row] }];
 }
 
 /**
  * The index for metadata filters: on SQLite rows by path, on PostgreSQL one JSONB document. Each driver
  * leaves out the operations on the table that its database doesn't have.
  */
-export function metadataOps(keys: AgentKeys, metadata: string): Op[] {
+export function newMetadata({ tree, agent }: AgentKeys, metadata: string): Op[] {
   const parsed = JSON.parse(metadata) as Record<string, unknown>;
   return [
-    { kind: 'remove', table: 'metadata', columns: ['tree', 'agent'], rows: [[keys.tree, keys.agent]] },
     {
       kind: 'insert',
       table: 'metadata',
-      rows: metadataRows(parsed).map(({ path, value }) => [keys.tree, keys.agent, path, value]),
+      rows: metadataRows(parsed).map(({ path, value }) => [path, value, agent, tree]),
     },
-    { kind: 'upsert', table: 'metadata_jsonb', rows: [[keys.tree, keys.agent, metadataDocument(parsed)]] },
+    { kind: 'insert', table: 'metadata_jsonb', rows: [[tree, agent, metadataDocument(parsed)]] },
   ];
+}
+
+function changedMetadata({ tree, agent }: AgentKeys, metadata: string): Op[] {
+  const document = metadataDocument(JSON.parse(metadata) as Record<string, unknown>);
+  return [
+    { kind: 'reindex', table: 'metadata', rows: [[tree, agent, metadata]] },
+    { kind: 'upsert', table: 'metadata_jsonb', rows: [[tree, agent, document]] },
+  ];
+}
+
+/** Before its text is deleted. */
+export function removedMetadata({ tree, agent }: AgentKeys): Op[] {
+  return [
+    { kind: 'reindex', table: 'metadata', rows: [[tree, agent, '{}']] },
+    { kind: 'remove', table: 'metadata_jsonb', columns: ['tree', 'agent'], rows: [[tree, agent]] },
+  ];
+}
+
+/** The same index for agents that take their metadata over from `source`, which is in the same tree. */
+export function copiedMetadata(source: AgentKeys, targets: readonly { agent: number }[]): Op[] {
+  const rows = targets.map(({ agent }) => [agent]);
+  return (['metadata', 'metadata_jsonb'] as const).map((table) => ({
+    kind: 'copy',
+    table,
+    source,
+    columns: ['agent'],
+    rows,
+  }));
 }

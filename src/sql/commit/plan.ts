@@ -7,7 +7,8 @@ import { segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';
 import { callColumns, callRow, kindBits } from '../codec.ts';
 import type { SqlValue } from '../driver.ts';
-import { CHANNEL_CODES, ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
+import { ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
+import { eventRows } from './event-rows.ts';
 import { infoOps } from './info-ops.ts';
 
 /** What a commit comes to on a known state: the batch to write, and the state after it. */
@@ -65,23 +66,22 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   if (change.usage.length > 0) ops.push(usageOp(state, change, at));
   if (change.compaction) ops.push(compactionOp(state, change.compaction, messageCount, at));
   if (change.documents) ops.push(...documentOps(state, change.documents, at));
-  const next: HeadState = {
-    ...head,
-    ...headInfo(head, change.info),
-    version: head.version + 1,
-    revision: head.revision + 1,
-    messageCount,
-    callCount: book.callCount,
-    unlinkedCalls: book.unlinkedCalls,
-    pendingApprovals: head.pendingApprovals + book.pendingDelta,
-    usageCount: head.usageCount + change.usage.length,
-  };
+  const next = headAfter(head, change.info);
+  next.version += 1;
+  next.revision += 1;
+  next.messageCount = messageCount;
+  next.callCount = book.callCount;
+  next.unlinkedCalls = book.unlinkedCalls;
+  next.unansweredCalls += book.unansweredDelta;
+  next.pendingApprovals += book.pendingDelta;
+  next.usageCount += change.usage.length;
   const snapshot = change.snapshot && planSnapshot(state, next, change.snapshot, at, options);
   if (snapshot) ops.push(snapshot.op);
   if (change.operation) ops.push(...operationOps(state, change, next, at));
   const batch: Batch = {
     guard: {
-      ...keys,
+      tree: keys.tree,
+      agent: keys.agent,
       revision: head.revision,
       expectedVersion: change.expectedVersion ?? null,
       lease: change.lease ?? null,
@@ -114,7 +114,8 @@ export function planEvents(state: AgentState, change: EncodedCommit, now: number
   const at = change.at?.[0] ?? now;
   return {
     guard: {
-      ...keys,
+      tree: keys.tree,
+      agent: keys.agent,
       revision: head.revision,
       expectedVersion: null,
       lease: change.lease ?? null,
@@ -136,17 +137,19 @@ function messageTimes(change: EncodedCommit, lastAt: number, now: number): numbe
   });
 }
 
-function headInfo(head: HeadState, info: EncodedInfo | undefined): Partial<HeadState> {
-  if (!info) return {};
-  const { lastBookmark, breakpoint } = info;
-  return {
-    status: info.status === undefined ? head.status : STATUS_CODES[info.status],
-    lastSfpIndex: info.lastSfpIndex ?? head.lastSfpIndex,
-    bookmarkSeq: lastBookmark === undefined ? head.bookmarkSeq : (lastBookmark?.seq ?? null),
-    bookmarkAt: lastBookmark === undefined ? head.bookmarkAt : (lastBookmark?.timestamp ?? null),
-    breakpoint:
-      breakpoint === undefined ? head.breakpoint : breakpoint === null ? null : JSON.stringify(breakpoint),
-  };
+/** A copy with what is new in it: on the hot path, assigning is several times faster than spreading. */
+function headAfter(head: HeadState, info: EncodedInfo | undefined): HeadState {
+  const next = { ...head };
+  if (!info) return next;
+  const { status, lastSfpIndex, lastBookmark, breakpoint } = info;
+  if (status !== undefined) next.status = STATUS_CODES[status];
+  if (lastSfpIndex !== undefined) next.lastSfpIndex = lastSfpIndex;
+  if (lastBookmark !== undefined) {
+    next.bookmarkSeq = lastBookmark?.seq ?? null;
+    next.bookmarkAt = lastBookmark?.timestamp ?? null;
+  }
+  if (breakpoint !== undefined) next.breakpoint = breakpoint === null ? null : JSON.stringify(breakpoint);
+  return next;
 }
 
 const CALL_COLUMNS = Object.keys(TABLES.tool_calls.columns);
@@ -181,17 +184,8 @@ function callOps({ keys, head }: AgentState, book: CallBook): Op[] {
   return ops;
 }
 
-/** Cursors are ordinals here; the head's row completes them. */
-function eventOp({ keys }: AgentState, change: EncodedCommit, at: number): Op {
-  const rows = change.events.map((event, i): SqlValue[] => [
-    keys.tree,
-    keys.agent,
-    i,
-    CHANNEL_CODES[event.channel],
-    at,
-    event.payload,
-  ]);
-  return { kind: 'insert', table: 'events', rows };
+function eventOp({ keys }: AgentState, { events }: EncodedCommit, at: number): Op {
+  return { kind: 'insert', table: 'events', rows: eventRows(keys, [{ events, at }]) };
 }
 
 function todoOp({ keys, head }: AgentState, todos: NonNullable<EncodedCommit['todos']>, at: number): Op {

@@ -22,6 +22,16 @@ export async function replacedBranch(
   return branch === null || branch === state.head.branch ? undefined : branch;
 }
 
+/** The same batch for a snapshot that takes no other one's place: if it would, nothing is written. */
+export function withNewSnapshot(batch: Batch): Batch {
+  return {
+    ...batch,
+    ops: batch.ops.map((op) =>
+      op.table === 'snapshots' ? { kind: 'insert', table: op.table, rows: op.rows } : op,
+    ),
+  };
+}
+
 /** The commit, and then what nobody but the old snapshot needed of its branch. */
 export function* replaceSnapshot(state: AgentState, oldBranch: number, batch: Batch): Script<BatchOutcome> {
   const { tree, agent } = state.keys;

@@ -20,6 +20,12 @@ export class StateCache {
     }
   }
 
+  /** Events give out instants too: what is committed next isn't older. */
+  noteInstant(agentId: string, at: number): void {
+    const state = this.#states.get(agentId);
+    if (state && state.head.lastAt < at) state.head.lastAt = at;
+  }
+
   delete(agentId: string): void {
     this.#states.delete(agentId);
   }

@@ -49,23 +49,27 @@ const COUNTS: Rule[] = [
     name: 'open-calls',
     query: (scope) =>
       `WITH RECURSIVE chain AS (${chains(scope.agents)}), open AS (
-         SELECT t.tree, t.branch, t.call_seq, t.state, t.message_seq FROM {tool_calls} t
-         WHERE ${scope.trees('t')} AND (t.state = 1 OR t.message_seq IS NULL)), counted AS (
+         SELECT t.tree, t.branch, t.call_seq, t.state, t.message_seq, t.result_seq FROM {tool_calls} t
+         WHERE ${scope.trees('t')} AND (t.state = 1 OR t.message_seq IS NULL OR t.result_seq IS NULL
+           OR t.result_seq > t.message_seq)), counted AS (
          SELECT c.tree, c.agent, sum(CASE WHEN o.state = 1 THEN 1 ELSE 0 END) AS pending,
-           sum(CASE WHEN o.message_seq IS NULL THEN 1 ELSE 0 END) AS unlinked
+           sum(CASE WHEN o.message_seq IS NULL THEN 1 ELSE 0 END) AS unlinked,
+           sum(CASE WHEN o.message_seq IS NOT NULL AND (o.result_seq IS NULL OR o.result_seq >= c.hi) THEN 1 ELSE 0 END)
+             AS unanswered
          FROM chain c JOIN open o ON o.tree = c.tree AND o.branch = c.branch AND o.call_seq < c.call_hi
          WHERE NOT EXISTS (
            SELECT 1 FROM chain n JOIN {tool_calls} x
              ON x.tree = n.tree AND x.branch = n.branch AND x.call_seq = o.call_seq
            WHERE n.tree = c.tree AND n.agent = c.agent AND n.depth < c.depth)
          GROUP BY c.tree, c.agent)
-       SELECT h.pending_approvals, h.unlinked_calls, coalesce(k.pending, 0) AS pending,
-         coalesce(k.unlinked, 0) AS unlinked, ${agentIdOf('h')}
+       SELECT h.pending_approvals, h.unlinked_calls, h.unanswered_calls, coalesce(k.pending, 0) AS pending,
+         coalesce(k.unlinked, 0) AS unlinked, coalesce(k.unanswered, 0) AS unanswered, ${agentIdOf('h')}
        FROM {heads} h LEFT JOIN counted k ON k.tree = h.tree AND k.agent = h.agent
        WHERE ${scope.agents('h')}
-         AND (h.pending_approvals <> coalesce(k.pending, 0) OR h.unlinked_calls <> coalesce(k.unlinked, 0))`,
+         AND (h.pending_approvals <> coalesce(k.pending, 0) OR h.unlinked_calls <> coalesce(k.unlinked, 0)
+           OR h.unanswered_calls <> coalesce(k.unanswered, 0))`,
     detail: (row) =>
-      `the head counts ${row.pending_approvals} pending approvals and ${row.unlinked_calls} calls without a message; stored are ${row.pending} and ${row.unlinked}`,
+      `the head counts ${row.pending_approvals} pending approvals, ${row.unlinked_calls} calls without a message and ${row.unanswered_calls} without a result; stored are ${row.pending}, ${row.unlinked} and ${row.unanswered}`,
   },
   {
     name: 'usage-count',
@@ -82,16 +86,21 @@ const COUNTS: Rule[] = [
   {
     name: 'event-cursors',
     query: (scope) =>
-      `SELECT h.cursor, h.pruned_cursor, coalesce(k.stored, 0) AS stored, k.oldest, k.newest, ${agentIdOf('h')}
+      `SELECT h.cursor, h.pruned_cursor, coalesce(k.stored, 0) AS stored, k.oldest, k.newest, k.gaps, ${agentIdOf('h')}
        FROM {heads} h
          LEFT JOIN (
-           SELECT e.tree, e.agent, count(*) AS stored, min(e.cursor) AS oldest, max(e.cursor) AS newest
-           FROM {events} e WHERE ${scope.agents('e')} GROUP BY e.tree, e.agent) k
+           SELECT r.tree, r.agent, sum(r.count) AS stored, min(r.cursor - r.count) + 1 AS oldest,
+             max(r.cursor) AS newest, sum(CASE WHEN r.cursor - r.count = r.before THEN 0 ELSE 1 END) AS gaps
+           FROM (
+             SELECT e.tree, e.agent, e.cursor, e.count,
+               lag(e.cursor, 1, e.cursor - e.count) OVER (PARTITION BY e.tree, e.agent ORDER BY e.cursor) AS before
+             FROM {events} e WHERE ${scope.agents('e')}) r
+           GROUP BY r.tree, r.agent) k
            ON k.tree = h.tree AND k.agent = h.agent
        WHERE ${scope.agents('h')} AND (h.cursor - h.pruned_cursor <> coalesce(k.stored, 0)
-         OR k.oldest <> h.pruned_cursor + 1 OR k.newest <> h.cursor)`,
+         OR k.oldest <> h.pruned_cursor + 1 OR k.newest <> h.cursor OR k.gaps > 0)`,
     detail: (row) =>
-      `events from ${Number(row.pruned_cursor) + 1} to ${row.cursor} are expected; ${row.stored} are stored, from ${row.oldest ?? 'none'} to ${row.newest ?? 'none'}`,
+      `events from ${Number(row.pruned_cursor) + 1} to ${row.cursor} are expected; ${row.stored} are stored, from ${row.oldest ?? 'none'} to ${row.newest ?? 'none'}, with ${row.gaps ?? 0} gaps or overlaps`,
   },
 ];
 

@@ -1,5 +1,8 @@
+import type { ConsistencyIssue } from '../../store/store.ts';
 import type { Dialect } from '../dialect.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import type { TableName } from '../schema/tables.ts';
+import { statement } from '../statement.ts';
 import type { Rule } from './rule.ts';
 
 const OF_AGENTS = [
@@ -10,9 +13,33 @@ const OF_AGENTS = [
   'snapshots',
   'documents',
   'operations',
-  'metadata',
   'metadata_jsonb',
 ] as const satisfies TableName[];
+
+const ROWS_PER_PAGE = 1_000;
+/** The one table that isn't in the order of trees. */
+const METADATA = statement(
+  'check_metadata',
+  `SELECT m.path, m.value, m.agent, m.tree, h.agent AS living FROM {metadata} m
+     LEFT JOIN {heads} h ON h.tree = m.tree AND h.agent = m.agent
+   WHERE (m.path, m.value, m.agent, m.tree) > ($1, $2, $3, $4)
+   ORDER BY m.path, m.value, m.agent, m.tree LIMIT ${ROWS_PER_PAGE}`,
+);
+
+/** What SQLite's index of metadata has of agents that don't exist. */
+export async function* orphanedMetadata(driver: Driver): AsyncGenerator<ConsistencyIssue> {
+  if (driver.dialect.absentTable === 'metadata') return;
+  for (let after: SqlValue[] = ['', '', 0, 0]; ; ) {
+    const rows = await driver.read(METADATA, after);
+    for (const { agent, path, living } of rows) {
+      const detail = `a row of metadata ("${path}") is left of agent key ${agent}, which doesn't exist`;
+      if (living === null) yield { rule: 'orphan-rows', detail };
+    }
+    const last = rows.at(-1);
+    if (!last || rows.length < ROWS_PER_PAGE) return;
+    after = [last.path ?? '', last.value ?? '', last.agent ?? 0, last.tree ?? 0];
+  }
+}
 
 const OF_BRANCHES = ['messages', 'tool_calls', 'compactions'] as const satisfies TableName[];
 

@@ -11,20 +11,21 @@ function shares(scope: Scope, column: 'hi' | 'call_hi'): string {
          row_number() OVER (
            PARTITION BY c.tree, c.branch
            ORDER BY CASE WHEN c.agent = b.agent THEN 0 ELSE 1 END, a.created_at, c.agent) AS rank
-       FROM scope JOIN chain c ON c.tree = scope.tree AND c.branch = scope.branch
-         JOIN {branches} b ON b.tree = c.tree AND b.branch = c.branch
-         JOIN {agents} a ON a.tree = c.tree AND a.agent = c.agent), share AS (
+       FROM chain c JOIN {branches} b ON b.tree = c.tree AND b.branch = c.branch
+         JOIN {agents} a ON a.tree = c.tree AND a.agent = c.agent
+       WHERE (c.tree, c.branch) IN (SELECT tree, branch FROM scope)), share AS (
        SELECT u.tree, u.branch, u.agent, u.upto, coalesce(max(u.upto) OVER (
          PARTITION BY u.tree, u.branch ORDER BY u.rank ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS since
-       FROM users u)`;
+       FROM users u), reached AS (
+       SELECT tree, branch, max(upto) AS upto FROM users GROUP BY tree, branch)`;
 }
 
 /** Rows of an abandoned branch that lie beyond every conversation. */
 function unclaimed(table: string, seq: string): string {
   return `SELECT r.tree, r.branch, r.${seq} AS seq, r.owner, NULL AS expected
-     FROM scope JOIN {${table}} r ON r.tree = scope.tree AND r.branch = scope.branch
-     WHERE r.owner IS NOT NULL AND r.${seq} >= coalesce((
-       SELECT max(u.upto) FROM users u WHERE u.tree = r.tree AND u.branch = r.branch), 0)`;
+     FROM scope LEFT JOIN reached ON reached.tree = scope.tree AND reached.branch = scope.branch
+       JOIN {${table}} r ON r.tree = scope.tree AND r.branch = scope.branch AND r.${seq} >= coalesce(reached.upto, 0)
+     WHERE r.owner IS NOT NULL`;
 }
 
 const detail: (what: string) => Rule['detail'] = (what) => (row) =>
@@ -60,8 +61,8 @@ const CALLS: Rule = {
     `${shares(scope, 'call_hi')}, copied AS (
        SELECT DISTINCT p.tree, p.branch, x.call_seq FROM chain p
          JOIN chain n ON n.tree = p.tree AND n.agent = p.agent AND n.depth < p.depth
-         JOIN scope ON scope.tree = p.tree AND scope.branch = p.branch
-         JOIN {tool_calls} x ON x.tree = n.tree AND x.branch = n.branch AND x.call_seq < p.call_hi)
+         JOIN {tool_calls} x ON x.tree = n.tree AND x.branch = n.branch AND x.call_seq < p.call_hi
+       WHERE (p.tree, p.branch) IN (SELECT tree, branch FROM scope))
      SELECT w.*, ${agentIdOf('w', 'coalesce(w.expected, w.owner)')} FROM (
        SELECT r.tree, r.branch, r.call_seq AS seq, r.owner, s.agent AS expected
        FROM share s JOIN {tool_calls} r

@@ -10,6 +10,8 @@ interface Source {
   readonly what: string;
   /** Columns with JSON texts. */
   readonly texts: readonly string[];
+  /** The column that says how many items the text is an array of. */
+  readonly count?: string;
   /** The column that pages go by; rows of one owner have it once. */
   readonly key: string;
   readonly first: SqlValue;
@@ -23,13 +25,15 @@ function source(
   key: string,
   first: SqlValue,
   texts: string[],
+  count?: string,
 ): Source {
+  const columns = count === undefined ? texts : [count, ...texts];
   const page = statement(
     `check_payloads_of_${table}`,
-    `SELECT ${key} AS page_key, ${texts.join(', ')} FROM {${table}}
+    `SELECT ${key} AS page_key, ${columns.join(', ')} FROM {${table}}
      WHERE tree = $1 AND ${owner} = $2 AND ${key} > $3 ORDER BY ${key} LIMIT ${PAGE}`,
   );
-  return { what, texts, key, first, page };
+  return { what, texts, key, first, page, ...(count === undefined ? {} : { count }) };
 }
 
 const OF_BRANCH = [
@@ -46,7 +50,7 @@ const OF_BRANCH = [
 const OF_AGENT = [
   source('agent key', 'agents', 'agent', 'agent', -1, ['lineage', 'metadata']),
   source('head of agent key', 'heads', 'agent', 'agent', -1, ['breakpoint']),
-  source('event', 'events', 'agent', 'cursor', -1, ['payload']),
+  source('events up to', 'events', 'agent', 'cursor', -1, ['payload'], 'count'),
   source('to-dos version', 'todos', 'agent', 'version', -1, ['payload']),
   source('delta', 'deltas', 'agent', 'sequence', -1, ['payload']),
   source('snapshot', 'snapshots', 'agent', 'snapshot_id', '', ['metadata', 'messages']),
@@ -71,24 +75,32 @@ export async function* brokenPayloads(driver: Driver, keys: AgentKeys): AsyncGen
 
 async function* brokenTexts(
   driver: Driver,
-  { what, texts, first, page }: Source,
+  { what, texts, count, first, page }: Source,
   owner: SqlValue[],
 ): AsyncGenerator<ConsistencyIssue> {
   let after = first;
   for (;;) {
     const rows = await driver.read(page, [...owner, after]);
-    for (const row of rows) yield* broken(row, texts, `${what} ${row.page_key}`);
+    for (const row of rows) yield* broken(row, texts, `${what} ${row.page_key}`, count);
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.page_key ?? null;
   }
 }
 
-function* broken(row: Row, texts: readonly string[], where: string): Generator<ConsistencyIssue> {
+function* broken(
+  row: Row,
+  texts: readonly string[],
+  where: string,
+  count?: string,
+): Generator<ConsistencyIssue> {
   for (const column of texts) {
     const text = row[column];
     if (text === null || text === undefined) continue;
     try {
-      JSON.parse(String(text));
+      const value: unknown = JSON.parse(String(text));
+      if (count !== undefined && !(Array.isArray(value) && value.length === Number(row[count]))) {
+        yield { rule: 'payload-json', detail: `${column} of ${where} isn't ${row[count]} of them` };
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       yield { rule: 'payload-json', detail: `${column} of ${where} isn't JSON: ${reason}` };

@@ -1,9 +1,12 @@
 import type { CallLookups, CallState } from '../../model/call-book.ts';
+import type { ToolCallRecord } from '../../model/tool-call.ts';
 import type { AgentState, Segment } from '../agent-state.ts';
-import { decodeCallState, number } from '../codec.ts';
-import type { Driver, Row, Script } from '../driver.ts';
+import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
+import type { Conversation } from '../conversation.ts';
+import type { Driver, Row, Script, SqlValue } from '../driver.ts';
 import { run } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { statement, statementOfArrays } from '../statement.ts';
+import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
 /** Some models use one id for thousands of calls; only the newest can still be of interest. */
 const MAX_WITH_ONE_ID = 64;
@@ -79,3 +82,54 @@ function collect(found: Map<number, CallState>, segment: Segment, state: AgentSt
     found.set(call.callSeq, call);
   }
 }
+
+const RECORDS_OF_SEGMENT = statementOfArrays(
+  'read_records',
+  `SELECT ${RECORD_COLUMNS.join(', ')} FROM {tool_calls}
+   WHERE tree = $1 AND branch = $2 AND call_seq < $3 ORDER BY call_seq`,
+);
+
+/** The records of all calls of the conversation, in their order. */
+export function* readRecords(state: Conversation): Script<ToolCallRecord[]> {
+  const rows: SqlValue[][][] = [];
+  for (const { branch, callHi } of state.chain) {
+    rows.push(yield* run(RECORDS_OF_SEGMENT, [state.keys.tree, branch, callHi]));
+  }
+  return decodeRecords(rows);
+}
+
+export const TOOL_CALLS: LoadSelect = {
+  columns: [...RECORD_COLUMNS.map((column) => `tool_calls.${column}` as const), 'chain.depth'],
+  from: `chain CROSS JOIN LATERAL (
+    SELECT ${RECORD_COLUMNS.join(', ')} FROM {tool_calls} AS t
+    WHERE t.tree = chain.tree AND t.branch = chain.branch AND t.call_seq < chain.call_hi OFFSET 0) AS tool_calls`,
+};
+
+/** Rows that end with the depth of their branch. */
+export function decodePlacedRecords(rows: readonly SqlValue[][]): ToolCallRecord[] {
+  const byDepth: SqlValue[][][] = [];
+  for (const row of rows) {
+    const depth = number(row.at(-1));
+    byDepth[depth] ??= [];
+    byDepth[depth].push(row);
+  }
+  return decodeRecords(byDepth);
+}
+
+/** Rows by branch, the nearest first: its row stands for the same call of a farther one. */
+function decodeRecords(branches: readonly (readonly SqlValue[][])[]): ToolCallRecord[] {
+  const nearest = new Map<number, SqlValue[]>();
+  for (const rows of branches) {
+    for (const row of rows ?? []) {
+      const callSeq = number(row[0]);
+      if (!nearest.has(callSeq)) nearest.set(callSeq, row);
+    }
+  }
+  return [...nearest.values()].sort((one, other) => number(one[0]) - number(other[0])).map(decodeRecord);
+}
+
+export const LOAD_TOOL_CALLS: Load<ToolCallRecord[]> = {
+  script: (_agentId, state) => readRecords(state),
+  query: new MomentQuery('load_tool_calls', [TOOL_CALLS]),
+  decode: (_agentId, [rows = []]) => decodePlacedRecords(rows),
+};

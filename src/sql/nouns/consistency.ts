@@ -3,7 +3,7 @@ import type { ConsistencyIssue, ConsistencyReport } from '../../store/store.ts';
 import { number, text } from '../codec.ts';
 import { BRANCH_RULES } from '../consistency/branches.ts';
 import { HEAD_RULES } from '../consistency/heads.ts';
-import { orphanRules } from '../consistency/orphans.ts';
+import { orphanedMetadata, orphanRules } from '../consistency/orphans.ts';
 import { OWNER_RULES } from '../consistency/owners.ts';
 import { brokenPayloads } from '../consistency/payloads.ts';
 import { AGENT, RANGE, type Rule, ruleStatement, type Scope } from '../consistency/rule.ts';
@@ -62,8 +62,9 @@ async function* everyIssue(driver: Driver): AsyncGenerator<ConsistencyIssue> {
     const [last] = await driver.read(PAGE_END, [from]);
     after = last ? number(last.tree) : END;
     // Keys without a head fall into a page, too: what is left of them is found.
-    yield* await driver.snapshot(() => broken(rules, RANGE, [from + 1, after]));
+    yield* await driver.analyse(() => broken(rules, RANGE, [from + 1, after]));
   }
+  yield* orphanedMetadata(driver);
   for (let after = ''; ; ) {
     const rows = await driver.read(IDS, [after]);
     for (const row of rows) {
@@ -82,7 +83,7 @@ async function* issuesOf(
   directory.forget(agentId);
   const keys = await directory.get(agentId);
   const rules = rulesOf(driver.dialect).filter((rule) => !ABOUT_TREES.has(rule.name));
-  const found = await driver.snapshot(function* (): Script<ConsistencyIssue[] | undefined> {
+  const found = await driver.analyse(function* (): Script<ConsistencyIssue[] | undefined> {
     const [row] = yield* run(ID, [agentId]);
     if (!row) return undefined;
     const missing = row.living === null ? [missingHead(agentId, row.agent)] : [];

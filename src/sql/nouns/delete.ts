@@ -1,7 +1,8 @@
 import { type AgentState, readChain, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
+import { removedMetadata } from '../commit/info-ops.ts';
 import type { AgentKeys } from '../directory.ts';
-import { run, type Script } from '../driver.ts';
+import { run, runBatch, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 import { lockBranches, lockHead, settle } from './branches.ts';
 
@@ -24,10 +25,6 @@ const DELETE_ID = statement(
   'delete_directory',
   'DELETE FROM {directory} WHERE agent_id = $1 AND tree = $2 AND agent = $3',
 );
-const DELETE_METADATA = statement('delete_metadata', {
-  sqlite: 'DELETE FROM {metadata} WHERE tree = $1 AND agent = $2',
-  postgres: 'DELETE FROM {metadata_jsonb} WHERE tree = $1 AND agent = $2',
-});
 const SNAPSHOT_BRANCHES = statement(
   'snapshot_branches',
   'SELECT DISTINCT branch FROM {snapshots} WHERE tree = $1 AND agent = $2 AND branch IS NOT NULL',
@@ -46,9 +43,9 @@ export function* deleteAgent(agentId: string, keys: AgentKeys): Script<boolean> 
     if (!state) return false;
     const now = yield* branchesInUse(keys, state);
     if (now.some((branch) => !branches.includes(branch))) continue;
+    yield* runBatch({ ops: removedMetadata(keys) });
     for (const remove of DELETE_ROWS) yield* run(remove, [keys.tree, keys.agent]);
     yield* run(DELETE_ID, [agentId, keys.tree, keys.agent]);
-    yield* run(DELETE_METADATA, [keys.tree, keys.agent]);
     for (const branch of now) yield* settle(keys.tree, branch, keys.agent);
     return true;
   }

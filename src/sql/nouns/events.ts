@@ -1,34 +1,17 @@
-import { EventsPrunedError, ValidationError } from '../../errors.ts';
 import type { Delta, StoredEvent } from '../../model/agent.ts';
-import { describe } from '../../model/ids.ts';
 import type { ReadEventsOptions, WatchItem, WatchOptions } from '../../store/store.ts';
 import { withClock } from '../clock.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Row } from '../driver.ts';
-import { CHANNEL_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
+import { checkChannel, readPage, sinceCursor, unpack } from './event-pages.ts';
 
-const PAGE = 500;
 /** How long a watcher waits when nobody wakes it. */
 const POLL_MS = 250;
 /** A watcher announces itself for so long, and again when half of it is over. */
 const WATCH_MS = 60_000;
-
-/** The head comes along so that a missing agent and pruned events are told apart from no events. */
-const READ = statement('read_events', readText(''));
-const READ_PROGRESS = statement('read_progress_events', readText('AND channel = 0'));
-/** The literal condition is the partial index's: it serves the rarer channels. */
-const READ_CHANNEL = statement('read_events_of_channel', readText('AND channel = $5 AND channel <> 0'));
-
-function readText(ofChannel: string): string {
-  return `SELECT h.cursor AS newest, h.pruned_cursor, e.cursor, e.created_at, e.payload
-   FROM {heads} h LEFT JOIN (
-     SELECT cursor, created_at, payload FROM {events}
-     WHERE tree = $1 AND agent = $2 ${ofChannel} AND cursor > $3 ORDER BY cursor LIMIT $4) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`;
-}
 
 /** The lock keeps the agent from being deleted in between; it doesn't hold up commits. */
 const SAVE_DELTA = statement('save_delta', {
@@ -67,66 +50,23 @@ const IS_WATCHED = statement(
   ),
 );
 
-function sinceCursor(since: ReadEventsOptions['since']): number {
-  const cursor = typeof since === 'object' && since !== null ? since.seq : (since ?? 0);
-  if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor) || cursor < 0) {
-    throw new ValidationError('since', `must be a cursor (0 or more) or a bookmark, not ${describe(since)}`);
-  }
-  return cursor;
-}
-
-function checkChannel(channel: unknown): void {
-  if (channel !== undefined && !Object.keys(CHANNEL_CODES).includes(channel as string)) {
-    throw new ValidationError('channel', 'must be "progress", "control" or "monitor"');
-  }
-}
-
 /** The events that are there when the iteration gets to its end. */
 export async function* readEvents(
   context: SqlContext,
   agentId: string,
   options: ReadEventsOptions,
 ): AsyncGenerator<StoredEvent> {
+  const { channel } = options;
   let since = sinceCursor(options.since);
-  checkChannel(options.channel);
+  checkChannel(channel);
   for (;;) {
-    const rows = await context.directory.resolve(agentId, (keys) =>
-      readPage(context, agentId, keys, since, options.channel),
+    const page = await context.directory.resolve(agentId, (keys) =>
+      readPage(context.driver, agentId, keys, since, channel),
     );
-    for (const row of rows) yield decodeEvent(agentId, row);
-    if (rows.length < PAGE) return;
-    since = number(rows.at(-1)?.cursor);
+    for (const pack of page.packs) yield* unpack(agentId, pack, since, channel);
+    if (page.isLast) return;
+    since = page.end;
   }
-}
-
-/** Undefined when there is no agent under these keys. */
-async function readPage(
-  { driver }: SqlContext,
-  agentId: string,
-  { tree, agent }: AgentKeys,
-  since: number,
-  channel: ReadEventsOptions['channel'],
-): Promise<Row[] | undefined> {
-  const params = [tree, agent, since, PAGE];
-  const rows =
-    channel === undefined
-      ? await driver.read(READ, params)
-      : channel === 'progress'
-        ? await driver.read(READ_PROGRESS, params)
-        : await driver.read(READ_CHANNEL, [...params, CHANNEL_CODES[channel]]);
-  if (rows.length === 0) return undefined;
-  const pruned = number(rows[0]?.pruned_cursor);
-  if (since < pruned) throw new EventsPrunedError(agentId, since, pruned + 1);
-  return rows.filter((row) => row.cursor !== null);
-}
-
-function decodeEvent(agentId: string, row: Row): StoredEvent {
-  const cursor = number(row.cursor);
-  return {
-    cursor,
-    bookmark: { seq: cursor, timestamp: number(row.created_at) },
-    event: parseJson(row.payload, `event ${cursor} of agent "${agentId}"`) as StoredEvent['event'],
-  };
 }
 
 export async function saveDelta(context: SqlContext, agentId: string, payload: string): Promise<void> {
@@ -178,19 +118,21 @@ export async function* watchEvents(
         await context.driver.write(ANNOUNCE, [keys.tree, keys.agent, WATCH_MS]);
       }
       bell.reset();
-      const rows = await readPage(context, agentId, keys, since, undefined);
-      if (!rows) return;
-      for (const row of rows) {
-        if (signal.aborted) return;
-        since = number(row.cursor);
-        yield { kind: 'event', ...decodeEvent(agentId, row) };
+      const page = await readPage(context.driver, agentId, keys, since);
+      if (!page) return;
+      for (const pack of page.packs) {
+        for (const event of unpack(agentId, pack, since)) {
+          if (signal.aborted) return;
+          yield { kind: 'event', ...event };
+        }
       }
+      since = page.end;
       const delta = await readDelta(context, keys);
       if (delta && delta.payload !== null && number(delta.sequence) !== lastDelta) {
         lastDelta = number(delta.sequence);
         yield { kind: 'delta', delta: decodeDelta(agentId, delta) };
       }
-      if (rows.length < PAGE) await bell.wait(POLL_MS);
+      if (page.isLast) await bell.wait(POLL_MS);
     }
   } finally {
     unsubscribe();

@@ -31,6 +31,11 @@ const OPEN_UNLINKED = statement(
   `SELECT * FROM {tool_calls}
    WHERE tree = $1 AND branch = $2 AND state IN (0, 1, 2, 3) AND call_seq < $3 AND message_seq IS NULL`,
 );
+const AWAITING = statement(
+  'awaiting_calls',
+  `SELECT call_seq FROM {tool_calls}
+   WHERE tree = $1 AND branch = $2 AND approval_required = 1 AND state = 1 AND call_seq < $3`,
+);
 const HAS_CALL = statement(
   'has_call',
   'SELECT 1 AS found FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq = $3',
@@ -91,6 +96,28 @@ function* skippedCopies(state: AgentState, point: ForkPoint): Script<CallState[]
     }
   }
   return [...found.values()];
+}
+
+/**
+ * Calls that await their decision although their result lies before the fork: it has no rows of its own of
+ * them, and they can be decided in it all the same.
+ */
+export function* countSharedApprovals(
+  state: AgentState,
+  point: ForkPoint,
+  copies: readonly CallState[],
+): Script<number> {
+  const own = new Set(copies.map((call) => call.callSeq));
+  let count = 0;
+  for (const [index, segment] of point.chain.entries()) {
+    for (const row of yield* run(AWAITING, [state.keys.tree, segment.branch, segment.callHi])) {
+      const callSeq = number(row.call_seq);
+      if (own.has(callSeq)) continue;
+      if (yield* isShadowed(state.keys.tree, point.chain.slice(0, index), callSeq)) continue;
+      count += 1;
+    }
+  }
+  return count;
 }
 
 /** Calls within the fork that no message asked for. */

@@ -11,28 +11,18 @@ import {
   type Segment,
   segmentAt,
 } from '../agent-state.ts';
-import { callRow, kindBits, number, parseJson } from '../codec.ts';
-import { headRow, newState } from '../commit/create.ts';
-import { metadataOps } from '../commit/info-ops.ts';
+import { kindBits, number } from '../codec.ts';
+import { newState } from '../commit/create.ts';
 import type { AgentKeys } from '../directory.ts';
-import { type Row, run, runBatch, type Script } from '../driver.ts';
-import { ROLE_CODES, STATUS_CODES } from '../schema/tables.ts';
+import { type Row, run, runBatch, type Script, type SqlValue } from '../driver.ts';
+import { ROLE_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
-import { lockBranches } from './branches.ts';
-import { countUnlinked, type ForkPoint, ownCalls } from './fork-calls.ts';
-import { insertRow } from './insert.ts';
+import { lockBranches, lockHead } from './branches.ts';
+import { countSharedApprovals, countUnlinked, type ForkPoint, ownCalls } from './fork-calls.ts';
+import { type ForkStart, type ForkTarget, forkOps } from './fork-ops.ts';
 import { callsBefore } from './rewrite.ts';
 import { findSnapshot, snapshotMessages } from './snapshots.ts';
 
-/** What the forks get: their public ids and keys, reserved beforehand. */
-export interface ForkTarget {
-  agentId: string;
-  agent: number;
-  branch: number;
-}
-
-const READ_AGENT = statement('read_agent_row', 'SELECT * FROM {agents} WHERE tree = $1 AND agent = $2');
-const READ_TODOS = statement('read_todo_row', 'SELECT * FROM {todos} WHERE tree = $1 AND agent = $2');
 const TOUCH = statement(
   'touch_head',
   'UPDATE {heads} SET revision = revision + 1 WHERE tree = $1 AND agent = $2',
@@ -78,22 +68,25 @@ export function* forkAgent(
   }
   const copied = snapshot && snapshot.messages !== null ? snapshot : undefined;
   if (copied) {
-    for (const target of targets) yield* forkCopy(sourceId, seen, copied, target);
+    if (!(yield* lockHead(keys))) return false;
+    yield* forkCopies(sourceId, seen, copied, targets);
     return true;
   }
-  const branches = snapshot
-    ? (yield* readChain(keys.tree, number(snapshot.branch), 0, 0)).map((segment) => segment.branch)
-    : seen.chain.map((segment) => segment.branch);
+  const chain = snapshot ? yield* readChain(keys.tree, number(snapshot.branch), 0, 0) : seen.chain;
+  const branches = chain.map((segment) => segment.branch);
   yield* lockBranches(keys.tree, branches);
+  // Who writes to the branch where the forks begin plans the next commit anew: it may share open calls with
+  // them from now on. Of a part that the source has from another agent, that is the other one.
+  const position = snapshot ? number(snapshot.position) : (at ?? seen.head.messageCount);
+  const writer = segmentAt(chain, Number(position)).agent;
+  for (const agent of [keys.agent, writer].sort((a, b) => a - b)) yield* run(TOUCH, [keys.tree, agent]);
   // Under the locks nobody rewrites these branches; what was read before them may be outdated.
   const state = yield* readState(keys);
   if (!state) return false;
   const moved = !snapshot && state.chain.some((segment) => !branches.includes(segment.branch));
   if (moved) return yield* forkAgent(sourceId, keys, at, targets);
-  // The source plans its next commit anew: it may share open calls with the forks from now on.
-  yield* run(TOUCH, [keys.tree, keys.agent]);
   const point = yield* findPoint(state, at, snapshot);
-  for (const target of targets) yield* forkAtPoint(sourceId, state, point, target);
+  yield* forkAtPoint(sourceId, state, point, targets);
   return true;
 }
 
@@ -126,41 +119,30 @@ function* forkAtPoint(
   sourceId: string,
   state: AgentState,
   point: ForkPoint,
-  target: ForkTarget,
+  targets: readonly ForkTarget[],
 ): Script<void> {
   const { tree } = state.keys;
   const now = Math.max(Date.now(), state.head.lastAt);
   const attached = segmentAt(point.chain, point.position);
   yield* run(PIN, [tree, attached.branch, point.position]);
-  yield* insertRow('branches', {
-    tree,
-    branch: target.branch,
-    agent: target.agent,
-    parent: attached.branch,
-    fork_seq: point.position,
-    fork_call_seq: point.callCount,
-    fork_version: forkVersion(state, sourceSegment(state, attached)),
-    pinned: 0,
-    epoch: 0,
-    adopted: 0,
-  });
   const calls = yield* ownCalls(state, point, now);
-  for (const call of calls) {
-    yield* insertRow('tool_calls', callRow(call, { tree, branch: target.branch, owner: target.agent }));
-  }
-  for (const segment of point.chain) {
-    if (!segment.adopted) continue;
-    yield* run(CLAIM_MESSAGES, [tree, segment.branch, Math.min(segment.hi, point.position), target.agent]);
-    yield* run(CLAIM_CALLS, [tree, segment.branch, segment.callHi, target.agent, target.branch]);
-  }
-  const pending = calls.filter((call) => call.state === 'approval_required').length;
-  yield* insertAgent(sourceId, state, target, now, {
+  const start: ForkStart = {
+    parent: { branch: attached.branch, version: forkVersion(state, sourceSegment(state, attached)) },
     messageCount: point.position,
     callCount: point.callCount,
     unlinkedCalls: yield* countUnlinked(state, point),
-    pendingApprovals: pending,
-  });
-  if (point.whole) yield* copyTodos(state, target);
+    calls,
+    sharedApprovals: yield* countSharedApprovals(state, point, calls),
+    whole: point.whole,
+  };
+  yield* runBatch({ ops: forkOps(sourceId, state, start, targets, now) });
+  for (const { agent, branch } of targets) {
+    for (const segment of point.chain) {
+      if (!segment.adopted) continue;
+      yield* run(CLAIM_MESSAGES, [tree, segment.branch, Math.min(segment.hi, point.position), agent]);
+      yield* run(CLAIM_CALLS, [tree, segment.branch, segment.callHi, agent, branch]);
+    }
+  }
 }
 
 /** Where the source itself has this branch, if it still does: a snapshot may be of one that it left. */
@@ -168,86 +150,43 @@ function sourceSegment(state: AgentState, attached: Segment): Segment {
   return state.chain.find((segment) => segment.branch === attached.branch) ?? attached;
 }
 
-function* insertAgent(
+/** From a snapshot with messages of its own nothing can be shared: they become the forks' own. */
+function* forkCopies(
   sourceId: string,
   state: AgentState,
-  target: ForkTarget,
-  now: number,
-  counts: { messageCount: number; callCount: number; unlinkedCalls: number; pendingApprovals: number },
+  snapshot: Row,
+  targets: readonly ForkTarget[],
 ): Script<void> {
-  const { tree } = state.keys;
-  const keys = { tree, agent: target.agent };
-  const [source] = yield* run(READ_AGENT, [tree, state.keys.agent]);
-  const lineage = parseJson(source?.lineage ?? '[]', `lineage of agent "${sourceId}"`) as string[];
-  const fresh = newState(keys, target.branch);
-  const head = {
-    ...fresh.head,
-    ...counts,
-    version: 1,
-    status: counts.pendingApprovals > 0 ? STATUS_CODES.awaiting_approval : STATUS_CODES.idle,
-    lastSfpIndex: Math.min(state.head.lastSfpIndex, counts.messageCount - 1),
-  };
-  yield* insertRow('directory', [target.agentId, tree, target.agent]);
-  yield* insertRow('heads', headRow({ ...fresh, head }, now));
-  yield* insertRow('agents', {
-    ...source,
-    agent: target.agent,
-    agent_id: target.agentId,
-    created_at: now,
-    lineage: JSON.stringify([...lineage, sourceId]),
-    parent_agent_id: null,
-    parent_tool_call_id: null,
-  });
-  yield* runBatch({ ops: metadataOps(keys, String(source?.metadata ?? '{}')) });
-}
-
-function* copyTodos(state: AgentState, target: ForkTarget): Script<void> {
-  const [row] = yield* run(READ_TODOS, [state.keys.tree, state.keys.agent]);
-  if (row) yield* insertRow('todos', { ...row, agent: target.agent });
-}
-
-/** From a snapshot with messages of its own nothing can be shared: they become the fork's own. */
-function* forkCopy(sourceId: string, state: AgentState, snapshot: Row, target: ForkTarget): Script<void> {
   const { tree } = state.keys;
   const now = Math.max(Date.now(), state.head.lastAt);
   const messages = encodeMessages(yield* snapshotMessages(tree, snapshot), 'snapshot.messages');
   const book = new CallBook(newState(state.keys, 0).known, { callCount: 0, unlinkedCalls: 0, at: now });
-  yield* insertRow('branches', {
-    tree,
-    branch: target.branch,
-    agent: target.agent,
-    parent: null,
-    fork_seq: 0,
-    fork_call_seq: 0,
-    fork_version: null,
-    pinned: 0,
-    epoch: 0,
-    adopted: 0,
-  });
-  for (const [seq, message] of messages.entries()) {
+  const callCounts = messages.map((message, seq) => {
     book.addMessage(message, seq, now);
-    yield* insertRow('messages', [
+    return book.callCount;
+  });
+  const rows = targets.flatMap(({ agent, branch }) =>
+    messages.map(({ role, kinds, payload }, seq): SqlValue[] => [
       tree,
-      target.branch,
+      branch,
       seq,
-      target.agent,
-      ROLE_CODES[message.role],
-      kindBits(message.kinds),
-      book.callCount,
+      agent,
+      ROLE_CODES[role],
+      kindBits(kinds),
+      callCounts[seq] ?? 0,
       now,
-      message.payload,
-    ]);
-  }
-  for (const call of book.opened) {
-    yield* insertRow(
-      'tool_calls',
-      callRow(forkedCall(call, now), { tree, branch: target.branch, owner: target.agent }),
-    );
-  }
-  yield* insertAgent(sourceId, state, target, now, {
+      payload,
+    ]),
+  );
+  const start: ForkStart = {
+    parent: null,
     messageCount: messages.length,
     callCount: book.callCount,
     unlinkedCalls: 0,
-    pendingApprovals: 0,
-  });
+    calls: book.opened.map((call) => (call.resultSeq === null ? forkedCall(call, now) : call)),
+    sharedApprovals: 0,
+    whole: false,
+  };
+  const ops = forkOps(sourceId, state, start, targets, now);
+  yield* runBatch({ ops: [...ops, { kind: 'insert', table: 'messages', rows }] });
 }

@@ -1,38 +1,149 @@
 import { AgentExistsError, ValidationError } from '../../errors.ts';
 import { validateAgentId, validateId } from '../../model/ids.ts';
+import type { Committer } from '../commit/committer.ts';
+import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
-import type { Engine } from '../engine.ts';
-import { type ForkTarget, forkAgent } from './fork.ts';
+import { forkAgent } from './fork.ts';
+import type { ForkTarget } from './fork-ops.ts';
+import { forkQuickly } from './quick-fork.ts';
 
-/** Checks a fork's arguments, reserves keys for the new agents, and forks them in one transaction. */
-export async function createForks(
-  { context: { directory, driver } }: Engine,
-  sourceId: string,
-  at: string | number | undefined,
-  agentIds: string[],
-): Promise<string[]> {
-  checkPosition(at);
-  const targets: ForkTarget[] = [];
-  for (const agentId of agentIds) {
-    validateAgentId(agentId);
-    targets.push({ agentId, agent: await directory.newKey(), branch: await directory.newKey() });
+type Position = string | number | undefined;
+
+/** A call that waits for its forks. */
+interface Request {
+  at: Position;
+  agentIds: string[];
+  resolve(agentIds: string[]): void;
+  reject(error: unknown): void;
+}
+
+/** Calls that will have one turn of their source. */
+interface Group {
+  requests: Request[];
+  /** The source's turn as it was promised; other writes that come later have theirs after it. */
+  turn: Promise<unknown> | undefined;
+}
+
+/** More new agents than this don't make each of them cheaper, and they hold up the source's commits. */
+const MAX_TOGETHER = 256;
+
+/**
+ * Forks of one source that are asked for at the same time are made together: those that come while another
+ * write to the source is under way wait for its turn anyway.
+ */
+export class Forks {
+  readonly #context: SqlContext;
+  readonly #committer: Committer;
+  /** By source: those whose turn hasn't come. */
+  readonly #waiting = new Map<string, Group>();
+
+  constructor(context: SqlContext, committer: Committer) {
+    this.#context = context;
+    this.#committer = committer;
   }
-  try {
-    await directory.resolve(sourceId, async (keys) => {
-      const forked = await driver.transact(() => forkAgent(sourceId, keys, at, targets));
-      if (!forked) return undefined;
-      for (const target of targets)
-        directory.remember(target.agentId, { tree: keys.tree, agent: target.agent });
-      return true;
+
+  /** New agents of these ids, all or none of them. */
+  async create(sourceId: string, at: Position, agentIds: string[]): Promise<string[]> {
+    checkPosition(at);
+    validateAgentId(sourceId);
+    for (const agentId of agentIds) validateAgentId(agentId);
+    return new Promise((resolve, reject) => {
+      this.#ask(sourceId, { at, agentIds, resolve, reject });
     });
-  } catch (error) {
-    const [first] = agentIds;
-    if (error instanceof UniqueViolation && error.table === 'directory' && first !== undefined) {
-      throw new AgentExistsError(first);
-    }
-    throw error;
   }
-  return agentIds;
+
+  #ask(sourceId: string, request: Request): void {
+    const waiting = this.#waiting.get(sourceId);
+    // A write that was asked for in between is to be in the fork.
+    if (waiting && waiting.turn === this.#committer.lastTurn(sourceId)) {
+      waiting.requests.push(request);
+      return;
+    }
+    const group: Group = { requests: [request], turn: undefined };
+    this.#waiting.set(sourceId, group);
+    void this.#committer.exclusively(sourceId, () => {
+      if (this.#waiting.get(sourceId) === group) this.#waiting.delete(sourceId);
+      return this.#forkAll(sourceId, group.requests);
+    });
+    group.turn = this.#committer.lastTurn(sourceId);
+  }
+
+  /** Settles every request; never fails itself. */
+  async #forkAll(sourceId: string, requests: readonly Request[]): Promise<void> {
+    for (const [at, alike] of byPosition(requests)) {
+      for (const some of portions(alike)) await this.#forkTogether(sourceId, at, some);
+    }
+  }
+
+  async #forkTogether(sourceId: string, at: Position, requests: readonly Request[]): Promise<void> {
+    try {
+      await this.#fork(
+        sourceId,
+        at,
+        requests.flatMap(({ agentIds }) => agentIds),
+      );
+      for (const { agentIds, resolve } of requests) resolve(agentIds);
+    } catch (error) {
+      const taken = error instanceof UniqueViolation && error.table === 'directory';
+      if (taken && requests.length > 1) {
+        // Somebody's id is taken, which is nobody else's failure: nothing was written, so half by half.
+        const half = Math.ceil(requests.length / 2);
+        await this.#forkTogether(sourceId, at, requests.slice(0, half));
+        await this.#forkTogether(sourceId, at, requests.slice(half));
+        return;
+      }
+      for (const { agentIds, reject } of requests) {
+        reject(taken ? new AgentExistsError(agentIds[0] ?? '') : error);
+      }
+    }
+  }
+
+  /** Reserves keys for the new agents, and forks them in one batch or, where that can't be, one transaction. */
+  async #fork(sourceId: string, at: Position, agentIds: readonly string[]): Promise<void> {
+    const { directory, driver } = this.#context;
+    const newKeys = await directory.newKeys(2 * agentIds.length);
+    const targets = agentIds.map((agentId, i): ForkTarget => {
+      const [agent = 0, branch = 0] = newKeys.slice(2 * i);
+      return { agentId, agent, branch };
+    });
+    const work = { context: this.#context, committer: this.#committer };
+    let tree = await forkQuickly(work, sourceId, at, targets);
+    if (tree === undefined) {
+      this.#committer.forget(sourceId);
+      tree = await directory.resolve(sourceId, async (keys) => {
+        const forked = await driver.transact(() => forkAgent(sourceId, keys, at, targets));
+        return forked ? keys.tree : undefined;
+      });
+    }
+    for (const { agentId, agent } of targets) directory.remember(agentId, { tree, agent });
+  }
+}
+
+function byPosition(requests: readonly Request[]): Map<Position, Request[]> {
+  const groups = new Map<Position, Request[]>();
+  for (const request of requests) {
+    const alike = groups.get(request.at);
+    if (alike) alike.push(request);
+    else groups.set(request.at, [request]);
+  }
+  return groups;
+}
+
+function portions(requests: readonly Request[]): Request[][] {
+  const all: Request[][] = [];
+  let room = 0;
+  for (const request of requests) {
+    const portion = all.at(-1);
+    const size = request.agentIds.length;
+    if (portion && size <= room) {
+      portion.push(request);
+      room -= size;
+    } else {
+      all.push([request]);
+      room = MAX_TOGETHER - size;
+    }
+  }
+  return all;
 }
 
 function checkPosition(at: unknown): void {

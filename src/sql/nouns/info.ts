@@ -1,66 +1,94 @@
 import type { AgentDocument, AgentInfo, DocumentKind, TodoSnapshot } from '../../model/agent.ts';
 import { validateName } from '../../model/ids.ts';
-import { decodeInfo, number, parseJson } from '../codec.ts';
+import { decodeInfo, INFO_COLUMNS, number, parseJson } from '../codec.ts';
+import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
-import { type Driver, type Row, run, type Script } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { type Driver, type Row, run, type Script, type SqlValue } from '../driver.ts';
+import { statement, statementOfArrays } from '../statement.ts';
+import { AgentStatement, ofAgent } from '../whom.ts';
+import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
-/** Every column that an `AgentInfo` is made of; queries over agents use it too. */
-const INFO_COLUMNS = `a.agent_id, a.template_id, a.user_id, a.created_at, a.config_version, a.lineage,
-     a.parent_agent_id, a.parent_tool_call_id, a.metadata, h.status, h.updated_at, h.message_count, h.last_sfp_index,
-     h.bookmark_seq, h.bookmark_at, h.breakpoint, h.version`;
-
-const LOAD = statement(
+const WITH_AGENT = 'JOIN {agents} AS agents ON agents.tree = heads.tree AND agents.agent = heads.agent';
+export const INFO: LoadSelect = { columns: INFO_COLUMNS, from: `own AS heads ${WITH_AGENT}` };
+const READ_INFO = new AgentStatement(
   'load_info',
-  `SELECT ${INFO_COLUMNS} FROM {heads} h JOIN {agents} a ON a.tree = h.tree AND a.agent = h.agent
-   WHERE h.tree = $1 AND h.agent = $2`,
+  ({ from, where }) =>
+    `SELECT ${INFO_COLUMNS.join(', ')} FROM (SELECT h.* FROM ${from} WHERE ${where}) AS heads ${WITH_AGENT}`,
 );
 
 export function* readInfo(keys: AgentKeys): Script<AgentInfo | undefined> {
-  const [row] = yield* run(LOAD, [keys.tree, keys.agent]);
+  const [row] = yield* READ_INFO.run(keys);
   return row && decodeInfo(row);
 }
 
-const LOAD_TODOS = statement(
+/** The same by itself. */
+export async function loadInfo(context: SqlContext, agentId: string): Promise<AgentInfo> {
+  const { driver } = context;
+  const row = await ofAgent(context, agentId, async (whom) => (await READ_INFO.read(driver, whom))[0]);
+  return decodeInfo(row);
+}
+
+export const TODOS: LoadSelect = {
+  columns: ['todos.version', 'todos.updated_at', 'todos.payload'],
+  from: 'own JOIN {todos} AS todos ON todos.tree = own.tree AND todos.agent = own.agent',
+};
+const READ_TODOS = statementOfArrays(
   'load_todos',
   'SELECT version, updated_at, payload FROM {todos} WHERE tree = $1 AND agent = $2',
 );
 
 export function* readTodos(agentId: string, keys: AgentKeys): Script<TodoSnapshot | undefined> {
-  const [row] = yield* run(LOAD_TODOS, [keys.tree, keys.agent]);
+  return decodeTodos(agentId, yield* run(READ_TODOS, [keys.tree, keys.agent]));
+}
+
+export function decodeTodos(agentId: string, [row]: readonly SqlValue[][]): TodoSnapshot | undefined {
   if (!row) return undefined;
   return {
-    todos: parseJson(row.payload, `to-dos of agent "${agentId}"`) as unknown[],
-    version: number(row.version),
-    updatedAt: new Date(number(row.updated_at)),
+    todos: parseJson(row[2], `to-dos of agent "${agentId}"`) as unknown[],
+    version: number(row[0]),
+    updatedAt: new Date(number(row[1])),
   };
 }
 
-const DOCUMENT_COLUMNS = 'kind, name, created_at, updated_at, payload';
-const LOAD_DOCUMENT = statement(
-  'load_document',
-  `SELECT ${DOCUMENT_COLUMNS} FROM {documents} WHERE tree = $1 AND agent = $2 AND kind = $3 AND name = $4`,
-);
-const LIST_DOCUMENTS = statement(
-  'list_documents',
-  `SELECT ${DOCUMENT_COLUMNS} FROM {documents} WHERE tree = $1 AND agent = $2 AND kind = $3 ORDER BY name`,
-);
+export const LOAD_TODOS: Load<TodoSnapshot | undefined> = {
+  script: (agentId, { keys }) => readTodos(agentId, keys),
+  query: new MomentQuery('load_todos', [TODOS]),
+  decode: (agentId, [rows = []]) => decodeTodos(agentId, rows),
+};
 
-export function* readDocuments(keys: AgentKeys, kind: DocumentKind, name?: string): Script<AgentDocument[]> {
-  const rows =
-    name === undefined
-      ? yield* run(LIST_DOCUMENTS, [keys.tree, keys.agent, kind])
-      : yield* run(LOAD_DOCUMENT, [keys.tree, keys.agent, kind, name]);
-  return rows.map(decodeDocument);
+/** The head comes along, so that a missing agent and a missing document are told apart. */
+function selectDocuments(named: boolean): ConstructorParameters<typeof AgentStatement>[1] {
+  return ({ from, where }, bind) =>
+    `SELECT x.kind, x.name, x.created_at, x.updated_at, x.payload
+     FROM ${from} LEFT JOIN {documents} AS x ON x.tree = h.tree AND x.agent = h.agent AND x.kind = ${bind()}
+       ${named ? `AND x.name = ${bind()}` : ''}
+     WHERE ${where} ORDER BY x.name`;
+}
+const LOAD_DOCUMENT = new AgentStatement('load_document', selectDocuments(true));
+const LIST_DOCUMENTS = new AgentStatement('list_documents', selectDocuments(false));
+
+/** In the order of their names, or the one with this name. */
+export async function loadDocuments(
+  context: SqlContext,
+  agentId: string,
+  kind: DocumentKind,
+  name?: string,
+): Promise<AgentDocument[]> {
+  const [query, values] = name === undefined ? [LIST_DOCUMENTS, [kind]] : [LOAD_DOCUMENT, [kind, name]];
+  const rows = await ofAgent(context, agentId, async (whom) => {
+    const found = await query.read(context.driver, whom, values);
+    return found.length > 0 ? found : undefined;
+  });
+  return rows.filter(([found]) => found !== null).map(decodeDocument);
 }
 
-function decodeDocument(row: Row): AgentDocument {
+function decodeDocument([kind, name, createdAt, updatedAt, payload]: readonly SqlValue[]): AgentDocument {
   return {
-    kind: row.kind as DocumentKind,
-    name: String(row.name),
-    content: parseJson(row.payload, `document "${row.name}"`),
-    createdAt: new Date(number(row.created_at)),
-    updatedAt: new Date(number(row.updated_at)),
+    kind: kind as DocumentKind,
+    name: String(name),
+    content: parseJson(payload, `document "${name}"`),
+    createdAt: new Date(number(createdAt)),
+    updatedAt: new Date(number(updatedAt)),
   };
 }
 

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { LockTimeoutError, StoreClosedError, ValidationError } from '../../errors.ts';
+import { randomUUID } from '../../model/crypto.ts';
 import type { AgentLease, LeaseOptions } from '../../store/store.ts';
 import { NOW, withClock } from '../clock.ts';
 import { number, numberOrNull } from '../codec.ts';

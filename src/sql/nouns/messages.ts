@@ -1,63 +1,141 @@
 import type { CompactionRecord } from '../../model/agent.ts';
 import type { Message } from '../../model/message.ts';
-import type { AgentState, Chain } from '../agent-state.ts';
 import { number, parseJson, parseMessages } from '../codec.ts';
-import type { Driver, Row, Script } from '../driver.ts';
+import type { Conversation, Span } from '../conversation.ts';
+import type { Driver, Script, SqlValue } from '../driver.ts';
 import { run } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { statementOfArrays, statementOfValues } from '../statement.ts';
+import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
-const SEGMENT = statement(
+const SEGMENT = statementOfValues(
   'read_segment',
-  `SELECT seq, payload FROM {messages}
+  `SELECT payload FROM {messages}
    WHERE tree = $1 AND branch = $2 AND seq >= $3 AND seq < $4 ORDER BY seq`,
 );
 
-/** The rows [from, to) of a conversation, oldest first, segment by segment. */
-export function* readRange(tree: number, chain: Chain, from: number, to: number): Script<Row[]> {
-  const rows: Row[] = [];
+/** The texts [from, to) of a conversation, oldest first, segment by segment. */
+export function* readRange(
+  tree: number,
+  chain: readonly Span[],
+  from: number,
+  to: number,
+): Script<SqlValue[]> {
+  const segments: SqlValue[][] = [];
   for (const segment of [...chain].reverse()) {
     const lo = Math.max(segment.lo, from);
     const hi = Math.min(segment.hi, to);
-    if (lo < hi) rows.push(...(yield* run(SEGMENT, [tree, segment.branch, lo, hi])));
+    if (lo < hi) segments.push(yield* run(SEGMENT, [tree, segment.branch, lo, hi]));
   }
-  return rows;
+  return segments.length === 1 ? (segments[0] ?? []) : segments.flat();
 }
 
-export function* readMessages(agentId: string, state: AgentState, from = 0): Script<Message[]> {
-  const rows = yield* readRange(state.keys.tree, state.chain, from, state.head.messageCount);
-  return parseMessages(rows, `messages of agent "${agentId}"`);
+export function* readMessages(agentId: string, state: Conversation, from = 0): Script<Message[]> {
+  const payloads = yield* readRange(state.keys.tree, state.chain, from, state.head.messageCount);
+  return parseMessages(payloads, `agent "${agentId}"`, from);
 }
 
 /** The exact texts of the first `count` messages. */
-export async function readPayloads(driver: Driver, state: AgentState, count: number): Promise<string[]> {
+export async function readPayloads(driver: Driver, state: Conversation, count: number): Promise<string[]> {
   if (count === 0) return [];
-  const rows = await driver.snapshot(() => readRange(state.keys.tree, state.chain, 0, count));
-  return rows.map((row) => String(row.payload));
+  return (await driver.snapshot(() => readRange(state.keys.tree, state.chain, 0, count))).map(String);
 }
 
-const COMPACTIONS = statement(
+/** PostgreSQL: the messages from `from` on, which is an expression. A look-up of each branch's range. */
+function selectMessages(from: string): LoadSelect {
+  return {
+    columns: ['messages.seq', 'messages.payload'],
+    from: `chain CROSS JOIN LATERAL (
+      SELECT m.seq, m.payload FROM {messages} AS m WHERE m.tree = chain.tree AND m.branch = chain.branch
+        AND m.seq >= greatest(chain.lo, ${from}) AND m.seq < chain.hi OFFSET 0) AS messages`,
+  };
+}
+
+export const MESSAGES = selectMessages('0');
+
+/** Branches come one after the other, so the client has little to sort; the database would sort all texts. */
+export function decodeMessages(agentId: string, rows: SqlValue[][]): Message[] {
+  if (!rows.every((row, i) => i === 0 || number(rows[i - 1]?.[0]) < number(row[0]))) {
+    rows.sort((one, other) => number(one[0]) - number(other[0]));
+  }
+  const payloads = rows.map((row) => row[1] ?? null);
+  return parseMessages(payloads, `agent "${agentId}"`, number(rows[0]?.[0] ?? 0));
+}
+
+export const LOAD_MESSAGES: Load<Message[]> = {
+  script: readMessages,
+  query: new MomentQuery('load_messages', [MESSAGES]),
+  decode: (agentId, [messages = []]) => decodeMessages(agentId, messages),
+};
+
+const COMPACTION_COLUMNS = [
+  'compactions.upto',
+  'compactions.created_at',
+  'compactions.messages',
+  'compactions.metadata',
+  'compactions.position',
+] as const;
+
+const COMPACTIONS_OF_SEGMENT = statementOfArrays(
   'read_compactions',
-  `SELECT position, upto, created_at, messages, metadata FROM {compactions}
+  `SELECT ${COMPACTION_COLUMNS.join(', ')} FROM {compactions} AS compactions
    WHERE tree = $1 AND branch = $2 AND position <= $3 AND version <= $4
    ORDER BY version`,
 );
 
 /** Compactions that were made within this conversation, oldest first. */
-export function* readCompactions(agentId: string, state: AgentState): Script<CompactionRecord[]> {
+export function* readCompactions(agentId: string, state: Conversation): Script<CompactionRecord[]> {
   const records: CompactionRecord[] = [];
   for (const segment of [...state.chain].reverse()) {
-    const rows = yield* run(COMPACTIONS, [state.keys.tree, segment.branch, segment.hi, segment.versionHi]);
-    for (const row of rows) {
-      const where = `compaction at ${row.position} of agent "${agentId}"`;
-      records.push({
-        seq: number(row.upto),
-        messages: parseJson(row.messages, where) as Message[],
-        createdAt: new Date(number(row.created_at)),
-        ...(row.metadata === null
-          ? {}
-          : { metadata: parseJson(row.metadata, where) as Record<string, unknown> }),
-      });
-    }
+    const { branch, hi, versionHi } = segment;
+    const rows = yield* run(COMPACTIONS_OF_SEGMENT, [state.keys.tree, branch, hi, versionHi]);
+    for (const row of rows) records.push(decodeCompaction(agentId, row));
   }
   return records;
 }
+
+const MADE_HERE = `chain JOIN {compactions} AS compactions ON compactions.tree = chain.tree
+  AND compactions.branch = chain.branch AND compactions.position <= chain.hi
+  AND compactions.version <= chain.version_hi`;
+const LATEST_FIRST = 'ORDER BY chain.depth, compactions.version DESC';
+
+export const LAST_COMPACTION: LoadSelect = {
+  columns: COMPACTION_COLUMNS,
+  from: `${MADE_HERE} ${LATEST_FIRST} LIMIT 1`,
+};
+
+export function decodeCompaction(agentId: string, row: readonly SqlValue[]): CompactionRecord {
+  const [upto, createdAt, messages, metadata = null, position] = row;
+  const where = `compaction at ${position} of agent "${agentId}"`;
+  return {
+    seq: number(upto),
+    messages: parseJson(messages, where) as Message[],
+    createdAt: new Date(number(createdAt)),
+    ...(metadata === null ? {} : { metadata: parseJson(metadata, where) as Record<string, unknown> }),
+  };
+}
+
+export const LOAD_COMPACTIONS: Load<CompactionRecord[]> = {
+  script: readCompactions,
+  query: new MomentQuery('load_compactions', [
+    { columns: COMPACTION_COLUMNS, from: `${MADE_HERE} ORDER BY chain.depth DESC, compactions.version` },
+  ]),
+  decode: (agentId, [rows = []]) => rows.map((row) => decodeCompaction(agentId, row)),
+};
+
+/** What the model gets: the last compaction's messages and what came after it, or everything. */
+export const LOAD_CONTEXT: Load<Message[]> = {
+  *script(agentId, state) {
+    const compaction = (yield* readCompactions(agentId, state)).at(-1);
+    if (!compaction) return yield* readMessages(agentId, state);
+    return [...compaction.messages, ...(yield* readMessages(agentId, state, compaction.seq))];
+  },
+  query: new MomentQuery('load_context', [
+    LAST_COMPACTION,
+    selectMessages(`coalesce((SELECT compactions.upto FROM ${MADE_HERE} ${LATEST_FIRST} LIMIT 1), 0)`),
+  ]),
+  decode(agentId, [compactions = [], messages = []]) {
+    const [compaction] = compactions;
+    const stored = decodeMessages(agentId, messages);
+    return compaction ? [...decodeCompaction(agentId, compaction).messages, ...stored] : stored;
+  },
+};

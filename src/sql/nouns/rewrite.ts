@@ -1,7 +1,14 @@
 import type { CallState } from '../../model/call-book.ts';
 import { isTerminal } from '../../model/tool-call.ts';
-import { type AgentState, forkVersion, readState, type Segment, segmentAt } from '../agent-state.ts';
-import { callRow, number } from '../codec.ts';
+import {
+  type AgentState,
+  forkVersion,
+  readState,
+  type Segment,
+  segmentAt,
+  segmentBefore,
+} from '../agent-state.ts';
+import { callRow, number, numberOrNull } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
 import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
@@ -42,18 +49,34 @@ const MESSAGE_CALLS = statement(
   'calls_before_message',
   'SELECT call_count FROM {messages} WHERE tree = $1 AND branch = $2 AND seq = $3',
 );
+const LAST_ASKED = statement(
+  'last_call_asked_for',
+  `SELECT call_seq FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq < $3 AND message_seq < $4
+   ORDER BY call_seq DESC LIMIT 1`,
+);
 const MOVE_HEAD = statement(
   'move_head',
-  `UPDATE {heads} SET branch = $3, message_count = $4, call_count = $5, unlinked_calls = $6, pending_approvals = $7,
-     revision = revision + 1 WHERE tree = $1 AND agent = $2`,
+  `UPDATE {heads} SET branch = $3, message_count = $4, call_count = $5, unlinked_calls = $6, unanswered_calls = $7,
+     pending_approvals = $8, revision = revision + 1 WHERE tree = $1 AND agent = $2`,
 );
 
-/** Number of calls that were opened by the first `position` messages of a conversation. */
-export function* callsBefore(state: AgentState, position: number): Script<number> {
+/**
+ * Number of calls up to the last one that one of the first `position` messages asked for: right before the
+ * calls of the next message, but for some that no message asked for.
+ */
+export function* callsBefore({ keys: { tree }, chain }: AgentState, position: number): Script<number> {
   if (position === 0) return 0;
-  const segment = segmentAt(state.chain, position);
-  const [row] = yield* run(MESSAGE_CALLS, [state.keys.tree, segment.branch, position - 1]);
-  return number(row?.call_count);
+  const attached = segmentAt(chain, position);
+  const [next] = yield* run(MESSAGE_CALLS, [tree, attached.branch, position]);
+  const opened = numberOrNull(next?.call_count) ?? Number.MAX_SAFE_INTEGER;
+  let count = 0;
+  for (const { branch, callLo, callHi } of chain.slice(chain.indexOf(attached))) {
+    const [asked] = yield* run(LAST_ASKED, [tree, branch, Math.min(opened, callHi), position]);
+    if (asked) count = Math.max(count, number(asked.call_seq) + 1);
+    // What lies on farther branches was opened before.
+    if (count >= callLo) break;
+  }
+  return count;
 }
 
 /**
@@ -95,6 +118,8 @@ export function* cutConversation(
     keep,
     callCount,
     kept.filter((call) => call.messageSeq === null).length,
+    kept.filter((call) => call.messageSeq !== null && (call.resultSeq === null || call.resultSeq >= keep))
+      .length,
     kept.filter((call) => call.state === 'approval_required').length,
   ]);
   if (!place) for (const segment of state.chain) yield* settle(keys.tree, segment.branch, keys.agent);
@@ -124,7 +149,7 @@ function* cutOntoNewBranch(
   branch: number,
 ): Script<number> {
   const { keys } = state;
-  const parent = segmentAt(state.chain, keep);
+  const parent = segmentBefore(state.chain, keep);
   const chain = state.chain.slice(state.chain.indexOf(parent));
   yield* insertRow('branches', {
     tree: keys.tree,

@@ -1,9 +1,6 @@
 import type { PageSpec } from '../../store/validate-filter.ts';
-import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { Row } from '../driver.ts';
-import { statement } from '../statement.ts';
-import type { Query } from './params.ts';
+import { headOf, type Whom } from '../whom.ts';
+import type { Params } from './params.ts';
 
 /** Positions of a conversation (of messages or of calls) that an iterator's page is confined to: [from, to). */
 export interface Window {
@@ -27,27 +24,14 @@ const SHARES = {
  * PostgreSQL: the branches of a conversation, its own first, each with its share [lo, hi), as a part of the
  * query itself. A query of one agent is one round trip then.
  */
-export function chainOf(noun: keyof typeof SHARES, tree: string, agent: string): string {
+export function chainOf(noun: keyof typeof SHARES, whom: Whom, params: Params): string {
   const { lo, total } = SHARES[noun];
+  const head = headOf(whom, (value) => params.bind(value));
   return `chain AS (
-    SELECT 0 AS depth, b.branch, b.parent, b.${lo} AS lo, h.${total} AS hi, h.${total} AS total
-    FROM {heads} AS h JOIN {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
-    WHERE h.tree = ${tree} AND h.agent = ${agent}
+    SELECT 0 AS depth, b.tree, b.branch, b.parent, b.${lo} AS lo, h.${total} AS hi, h.${total} AS total
+    FROM ${head.from} JOIN {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
+    WHERE ${head.where}
     UNION ALL
-    SELECT c.depth + 1, p.branch, p.parent, p.${lo}, least(c.lo, c.hi), c.total
-    FROM chain AS c JOIN {branches} AS p ON p.tree = ${tree} AND p.branch = c.parent)`;
-}
-
-const HEAD_EXISTS = statement('head_exists', 'SELECT agent FROM {heads} WHERE tree = $1 AND agent = $2');
-
-/** Runs a query of one agent; undefined when the agent is gone, which an empty answer doesn't say. */
-export async function readOfAgent(
-  { driver }: SqlContext,
-  keys: AgentKeys,
-  { statement: query, params }: Query,
-): Promise<Row[] | undefined> {
-  const rows = await driver.read(query, params);
-  if (rows.length > 0) return rows;
-  const heads = await driver.read(HEAD_EXISTS, [keys.tree, keys.agent]);
-  return heads.length > 0 ? rows : undefined;
+    SELECT c.depth + 1, p.tree, p.branch, p.parent, p.${lo}, least(c.lo, c.hi), c.total
+    FROM chain AS c JOIN {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;
 }

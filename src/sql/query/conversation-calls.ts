@@ -1,17 +1,18 @@
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
-import { readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
+import { findConversation, type Span } from '../conversation.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Row, run, type Script } from '../driver.ts';
+import { run, type Script, type SqlValue } from '../driver.ts';
 import type { IndexName } from '../schema/indexes.ts';
-import { statement } from '../statement.ts';
-import { chainOf, EVERYTHING, readOfAgent, type Window } from './chain.ts';
+import { statementOfArrays, statementOfValues } from '../statement.ts';
+import type { Whom } from '../whom.ts';
+import { chainOf, EVERYTHING, type Window } from './chain.ts';
+import { readOfAgent } from './of-agent.ts';
 import { type Arm, type KeySelect, lookUp, orderBy, selectFirst, selectPage } from './ordered-keys.ts';
 import { ask, Params, type Query } from './params.ts';
 import { sortRows } from './rows.ts';
-import { callConditions } from './tool-call-keys.ts';
+import { callConditions, RECORD } from './tool-call-keys.ts';
 
 /**
  * Rows of one agent's tool calls in order, with what it inherited; undefined when there is no such agent.
@@ -19,16 +20,16 @@ import { callConditions } from './tool-call-keys.ts';
  */
 export async function readConversationCalls(
   context: SqlContext,
-  keys: AgentKeys,
+  whom: Whom,
   query: ToolCallQuery,
   window: Window = EVERYTHING,
-): Promise<Row[] | undefined> {
+): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
   const rows =
     driver.dialect.name === 'sqlite'
-      ? await driver.snapshot(() => walkCalls(driver.dialect, keys, query, window))
-      : await readOfAgent(context, keys, planCalls(driver.dialect, keys, query, window));
-  return rows && sortRows(rows, ['call_seq'], query.order);
+      ? await driver.snapshot(() => walkCalls(driver.dialect, whom, query, window))
+      : await readOfAgent(context, whom, planCalls(driver.dialect, whom, query, window));
+  return rows && sortRows(rows, [0], query.order);
 }
 
 function selectKeys(arm: Arm, { order }: ToolCallQuery): KeySelect {
@@ -56,11 +57,10 @@ function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Win
   return { index, where };
 }
 
-function planCalls(dialect: Dialect, keys: AgentKeys, query: ToolCallQuery, window: Window): Query {
+function planCalls(dialect: Dialect, whom: Whom, query: ToolCallQuery, window: Window): Query {
   const params = new Params();
-  const tree = params.bind(keys.tree);
-  const chain = chainOf('calls', tree, params.bind(keys.agent));
-  const { index, where } = callsOf('c.branch', tree, query, window, params);
+  const chain = chainOf('calls', whom, params);
+  const { index, where } = callsOf('c.branch', 'c.tree', query, window, params);
   const own = 'own.tree = r.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
   const nearest = [
     ...where,
@@ -73,30 +73,33 @@ function planCalls(dialect: Dialect, keys: AgentKeys, query: ToolCallQuery, wind
   return params.query(
     'query_conversation_calls',
     `WITH RECURSIVE ${chain}
-     SELECT t.* FROM (SELECT c.branch, matches.call_seq FROM chain AS c CROSS JOIN LATERAL (${ofBranch}) AS matches
+     SELECT ${RECORD} FROM (SELECT c.tree, c.branch, matches.call_seq FROM chain AS c CROSS JOIN LATERAL (${ofBranch}) AS matches
        ${orderBy(['matches.call_seq'], query.order)} ${page}) AS k
-     ${lookUp(dialect, 'tool_calls', 't', `t.tree = ${tree} AND t.branch = k.branch AND t.call_seq = k.call_seq`)}`,
+     ${lookUp(dialect, 'tool_calls', 't', `t.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq`)}`,
   );
 }
 
-const OWN_COPIES = statement(
+const OWN_COPIES = statementOfValues(
   'own_copies',
   'SELECT call_seq FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq < $3',
 );
-const FETCH = statement(
+const FETCH = statementOfArrays(
   'fetch_calls',
-  `SELECT * FROM {tool_calls}
+  `SELECT ${RECORD} FROM {tool_calls} AS t
    WHERE tree = $1 AND branch = $2 AND call_seq IN (SELECT value FROM json_each($3))`,
 );
 
 function* walkCalls(
   dialect: Dialect,
-  keys: AgentKeys,
+  whom: Whom,
   query: ToolCallQuery,
   window: Window,
-): Script<Row[] | undefined> {
-  const state = yield* readState(keys);
+): Script<SqlValue[][] | undefined> {
+  const state = yield* findConversation(whom);
   if (!state) return undefined;
+  const { keys } = state;
+  const [own] = state.chain;
+  if (own && state.chain.length === 1) return yield* pageOfBranch(dialect, keys.tree, own, query, window);
   const wanted = query.limit + query.offset;
   const found: { branch: number; callSeq: number }[] = [];
   const replaced = new Set<number>();
@@ -107,28 +110,47 @@ function* walkCalls(
     const page = { limit: wanted + replaced.size, offset: 0 };
     const text = selectPage(dialect, selectKeys(calls, query), page, params);
     for (const row of yield* ask(params.query('find_calls', text))) {
-      const callSeq = number(row.call_seq);
+      const callSeq = number(row[0]);
       if (!replaced.has(callSeq)) found.push({ branch, callSeq });
     }
     if (parent === null) break;
     const settled = query.order === 'desc' ? found.filter(({ callSeq }) => callSeq >= callLo).length : 0;
     if (settled >= wanted) break;
     const copies = yield* run(OWN_COPIES, [keys.tree, branch, callLo]);
-    for (const row of copies) replaced.add(number(row.call_seq));
+    for (const callSeq of copies) replaced.add(number(callSeq));
   }
   const sign = query.order === 'asc' ? 1 : -1;
   found.sort((one, other) => sign * (one.callSeq - other.callSeq));
   return yield* fetchCalls(keys.tree, found.slice(query.offset, wanted));
 }
 
-function* fetchCalls(tree: number, calls: readonly { branch: number; callSeq: number }[]): Script<Row[]> {
+/** Most agents have one branch: nothing is to be merged then. */
+function* pageOfBranch(
+  dialect: Dialect,
+  tree: number,
+  { branch, callHi }: Span,
+  query: ToolCallQuery,
+  window: Window,
+): Script<SqlValue[][]> {
+  const params = new Params();
+  const share = { from: window.from, to: Math.min(window.to, callHi) };
+  const calls = callsOf(params.bind(branch), params.bind(tree), query, share, params);
+  const keys = selectPage(dialect, selectKeys(calls, query), query, params);
+  const text = `SELECT ${RECORD} FROM (${keys}) AS k ${lookUp(dialect, 'tool_calls', 't', 't.rowid = k.place')}`;
+  return yield* ask(params.query('page_of_calls', text));
+}
+
+function* fetchCalls(
+  tree: number,
+  calls: readonly { branch: number; callSeq: number }[],
+): Script<SqlValue[][]> {
   const byBranch = new Map<number, number[]>();
   for (const { branch, callSeq } of calls) {
     const seqs = byBranch.get(branch);
     if (seqs) seqs.push(callSeq);
     else byBranch.set(branch, [callSeq]);
   }
-  const rows: Row[] = [];
+  const rows: SqlValue[][] = [];
   for (const [branch, seqs] of byBranch)
     rows.push(...(yield* run(FETCH, [tree, branch, JSON.stringify(seqs)])));
   return rows;

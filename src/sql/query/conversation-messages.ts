@@ -1,11 +1,13 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { Row } from '../driver.ts';
-import { chainOf, EVERYTHING, readOfAgent, type Window } from './chain.ts';
+import type { SqlValue } from '../driver.ts';
+import type { Whom } from '../whom.ts';
+import { chainOf, EVERYTHING, type Window } from './chain.ts';
+import { boundedParts, messageAt, planTimeRange } from './conversation-times.ts';
 import { walkConversation } from './conversation-walk.ts';
-import { isUnfiltered, messageArms } from './message-keys.ts';
+import { branchArms, isByTime, isUnfiltered } from './message-keys.ts';
+import { readOfAgent } from './of-agent.ts';
 import { lookUp, orderBy, selectFirst } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { sortRows } from './rows.ts';
@@ -17,27 +19,28 @@ import { sortRows } from './rows.ts';
  */
 export async function readConversation(
   context: SqlContext,
-  keys: AgentKeys,
+  whom: Whom,
   query: MessageQuery,
   window: Window = EVERYTHING,
-): Promise<Row[] | undefined> {
+): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
   const rows =
     driver.dialect.name === 'sqlite'
-      ? await driver.snapshot(() => walkConversation(driver.dialect, keys, query, window))
-      : await readOfAgent(context, keys, planConversation(driver.dialect, keys, query, window));
-  return rows && sortRows(rows, ['seq'], query.order);
+      ? await driver.snapshot(() => walkConversation(driver.dialect, whom, query, window))
+      : await readOfAgent(context, whom, planConversation(driver.dialect, whom, query, window));
+  return rows && sortRows(rows, [0], query.order);
 }
 
-function planConversation(dialect: Dialect, keys: AgentKeys, query: MessageQuery, window: Window): Query {
-  const plan = isUnfiltered(query) ? planPositions : planMatches;
-  return plan(dialect, keys, query, window);
+function planConversation(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
+  if (isUnfiltered(query)) return planPositions(dialect, whom, query, window);
+  return isByTime(query)
+    ? planTimeRange(dialect, whom, query, window)
+    : planMatches(dialect, whom, query, window);
 }
 
-function planPositions(dialect: Dialect, keys: AgentKeys, query: MessageQuery, window: Window): Query {
+function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const tree = params.bind(keys.tree);
-  const chain = chainOf('messages', tree, params.bind(keys.agent));
+  const chain = chainOf('messages', whom, params);
   const offset = params.bind(query.offset);
   const length = params.bind(query.limit);
   let from: string;
@@ -56,24 +59,23 @@ function planPositions(dialect: Dialect, keys: AgentKeys, query: MessageQuery, w
        dialect,
        'messages',
        'm',
-       `m.tree = ${tree} AND m.branch = c.branch
+       `m.tree = c.tree AND m.branch = c.branch
          AND m.seq >= greatest(c.lo, ${from}) AND m.seq < least(c.hi, ${to})`,
      )}`,
   );
 }
 
 /**
- * Each branch's part is bounded by the instants of its first and last message: then its end can be found in
- * the indexes, which are ordered by instant, and what others wrote on the branch later isn't read.
+ * The ends of each branch's part can be found in the indexes, which are ordered by instant: what others wrote
+ * on the branch later isn't read.
  */
-function planMatches(dialect: Dialect, keys: AgentKeys, query: MessageQuery, window: Window): Query {
+function planMatches(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const tree = params.bind(keys.tree);
-  const chain = chainOf('messages', tree, params.bind(keys.agent));
+  const chain = chainOf('messages', whom, params);
   const from = params.bind(window.from);
   const to = params.bind(window.to);
   const conditions = [
-    `tree = ${tree}`,
+    'tree = p.tree',
     'branch = p.branch',
     '(created_at, seq) >= (p.first_at, p.lo)',
     '(created_at, seq) < (p.last_at, p.hi)',
@@ -85,31 +87,18 @@ function planMatches(dialect: Dialect, keys: AgentKeys, query: MessageQuery, win
     {
       table: 'messages',
       columns: ['created_at', 'seq'],
-      arms: messageArms('branch_messages', query, conditions),
-      overlapping: query.contentType === undefined,
+      ...branchArms(dialect, query, conditions),
       order: query.order,
     },
     count,
   );
   const sorted = orderBy(['seq'], query.order);
-  const messageAt = (alias: string, branch: string, seq: string) =>
-    lookUp(
-      dialect,
-      'messages',
-      alias,
-      `${alias}.tree = ${tree} AND ${alias}.branch = ${branch} AND ${alias}.seq = ${seq}`,
-    );
   return params.query(
     'query_conversation',
-    `WITH RECURSIVE ${chain},
-     part AS (
-       SELECT c.branch, greatest(c.lo, ${from}) AS lo, least(c.hi, ${to}) AS hi FROM chain AS c),
-     bounded AS (
-       SELECT p.branch, p.lo, p.hi, first.created_at AS first_at, last.created_at AS last_at FROM part AS p
-         ${messageAt('first', 'p.branch', 'p.lo')} ${messageAt('last', 'p.branch', 'p.hi - 1')})
+    `WITH RECURSIVE ${chain}, ${boundedParts(dialect, from, to)}
      SELECT m.seq, m.created_at, m.payload
-     FROM (SELECT p.branch, matches.seq FROM bounded AS p CROSS JOIN LATERAL (${keysOfPart}) AS matches
+     FROM (SELECT p.tree, p.branch, matches.seq FROM bounded AS p CROSS JOIN LATERAL (${keysOfPart}) AS matches
            ${sorted} LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}) AS k
-       ${messageAt('m', 'k.branch', 'k.seq')}`,
+       ${messageAt(dialect, 'm', 'k', 'k.seq')}`,
   );
 }

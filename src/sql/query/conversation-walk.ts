@@ -1,26 +1,27 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
-import { type AgentState, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
+import { type Conversation, findConversation } from '../conversation.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Row, run, type Script } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { run, type Script, type SqlValue } from '../driver.ts';
+import { statementOfArrays, statementOfValues } from '../statement.ts';
+import type { Whom } from '../whom.ts';
 import { compare } from './bounds.ts';
 import type { Window } from './chain.ts';
-import { isUnfiltered, messageArms } from './message-keys.ts';
+import { branchArms, isByTime, isUnfiltered } from './message-keys.ts';
 import { type KeySelect, lookUp, selectPage } from './ordered-keys.ts';
 import { ask, Params, type Query } from './params.ts';
 
 /** SQLite: a page of a conversation, branch by branch; see `readConversation`. */
 export function* walkConversation(
   dialect: Dialect,
-  keys: AgentKeys,
+  whom: Whom,
   query: MessageQuery,
   window: Window,
-): Script<Row[] | undefined> {
-  const state = yield* readState(keys);
+): Script<SqlValue[][] | undefined> {
+  const state = yield* findConversation(whom);
   if (!state) return undefined;
   if (isUnfiltered(query)) return yield* readPositions(state, query, window);
+  if (isByTime(query)) return yield* readTimeRange(state, query, window);
   return yield* readMatches(dialect, state, query, window);
 }
 
@@ -35,7 +36,7 @@ interface Part {
 }
 
 /** In the order of the query. */
-function partsOf({ chain, keys }: AgentState, window: Window, order: MessageQuery['order']): Part[] {
+function partsOf({ chain, keys }: Conversation, window: Window, order: MessageQuery['order']): Part[] {
   const parts = chain.map(({ branch, lo, hi }, depth): Part => {
     return {
       tree: keys.tree,
@@ -50,38 +51,75 @@ function partsOf({ chain, keys }: AgentState, window: Window, order: MessageQuer
   return parts.filter((part) => part.lo < part.hi);
 }
 
-const POSITIONS = statement(
+const POSITIONS = statementOfArrays(
   'read_positions',
   `SELECT seq, created_at, payload FROM {messages}
    WHERE tree = $1 AND branch = $2 AND seq >= $3 AND seq < $4`,
 );
 
-function* readPositions(state: AgentState, query: MessageQuery, window: Window): Script<Row[]> {
+function* readPositions(state: Conversation, query: MessageQuery, window: Window): Script<SqlValue[][]> {
   const { order, limit, offset } = query;
   const end = Math.min(window.to, state.head.messageCount);
   const from = order === 'asc' ? window.from + offset : end - offset - limit;
   const page = { from: Math.max(window.from, from), to: Math.min(end, from + limit) };
-  const rows: Row[] = [];
+  const rows: SqlValue[][] = [];
   for (const { tree, branch, lo, hi } of partsOf(state, page, order)) {
     rows.push(...(yield* run(POSITIONS, [tree, branch, lo, hi])));
   }
   return rows;
 }
 
+/** Instants rise with the position, so a binary search finds where a range of them begins and ends. */
+function* readTimeRange(state: Conversation, query: MessageQuery, window: Window): Script<SqlValue[][]> {
+  const { createdAfter, createdBefore, order } = query;
+  const rows: SqlValue[][] = [];
+  let toSkip = query.offset;
+  for (const part of partsOf(state, window, order)) {
+    const lo = createdAfter === undefined ? part.lo : yield* firstSince(part, createdAfter);
+    const hi = createdBefore === undefined ? part.hi : yield* firstSince(part, createdBefore);
+    const left = query.limit - rows.length;
+    const [from, to] =
+      order === 'asc' ? [lo + toSkip, lo + toSkip + left] : [hi - toSkip - left, hi - toSkip];
+    toSkip = Math.max(0, toSkip - Math.max(0, hi - lo));
+    const [begin, end] = [Math.max(lo, from), Math.min(hi, to)];
+    if (begin < end) rows.push(...(yield* run(POSITIONS, [part.tree, part.branch, begin, end])));
+    if (rows.length >= query.limit) break;
+  }
+  return rows;
+}
+
+/** The first position of a part from which on its messages are no older than the instant. */
+function* firstSince({ tree, branch, lo, hi }: Part, instant: number): Script<number> {
+  const isOlder = function* (seq: number): Script<boolean> {
+    const [createdAt] = yield* run(INSTANT, [tree, branch, seq]);
+    return createdAt !== undefined && number(createdAt) < instant;
+  };
+  // Most ranges leave nothing out on one side.
+  if (!(yield* isOlder(lo))) return lo;
+  if (yield* isOlder(hi - 1)) return hi;
+  let [older, since] = [lo, hi - 1];
+  while (since - older > 1) {
+    const middle = Math.floor((older + since) / 2);
+    if (yield* isOlder(middle)) older = middle;
+    else since = middle;
+  }
+  return since;
+}
+
 function* readMatches(
   dialect: Dialect,
-  state: AgentState,
+  state: Conversation,
   query: MessageQuery,
   window: Window,
-): Script<Row[]> {
-  const rows: Row[] = [];
+): Script<SqlValue[][]> {
+  const rows: SqlValue[][] = [];
   let toSkip = query.offset;
   for (const part of partsOf(state, window, query.order)) {
     const edges = yield* readEdges(part);
     if (toSkip > 0) {
       const count = countMatches(dialect, part, edges, query, toSkip);
       const [found] = yield* ask(count);
-      const skipped = number(found?.matches);
+      const skipped = number(found?.[0]);
       if (skipped < toSkip) {
         toSkip -= skipped;
         continue;
@@ -96,7 +134,7 @@ function* readMatches(
   return rows;
 }
 
-const INSTANT = statement(
+const INSTANT = statementOfValues(
   'message_instant',
   'SELECT created_at FROM {messages} WHERE tree = $1 AND branch = $2 AND seq = $3',
 );
@@ -112,14 +150,20 @@ function* readEdges({ tree, branch, lo, hi, cutBelow, cutAbove }: Part): Script<
   const [first] = cutBelow ? yield* run(INSTANT, [tree, branch, lo]) : [];
   const [last] = cutAbove ? yield* run(INSTANT, [tree, branch, hi - 1]) : [];
   return {
-    first: first && number(first.created_at),
-    last: last && number(last.created_at),
+    first: first === undefined ? undefined : number(first),
+    last: last === undefined ? undefined : number(last),
   };
 }
 
 const KEY = ['created_at', 'seq'];
 
-function matchesIn(part: Part, edges: Edges, query: MessageQuery, params: Params): KeySelect {
+function matchesIn(
+  dialect: Dialect,
+  part: Part,
+  edges: Edges,
+  query: MessageQuery,
+  params: Params,
+): KeySelect {
   const conditions = [`tree = ${params.bind(part.tree)}`, `branch = ${params.bind(part.branch)}`];
   const { createdAfter = Number.NEGATIVE_INFINITY, createdBefore = Number.POSITIVE_INFINITY } = query;
   // SQLite uses one bound on each side for the range: the narrower one.
@@ -136,8 +180,7 @@ function matchesIn(part: Part, edges: Edges, query: MessageQuery, params: Params
   return {
     table: 'messages',
     columns: KEY,
-    arms: messageArms('branch_messages', query, conditions),
-    overlapping: query.contentType === undefined,
+    ...branchArms(dialect, query, conditions),
     order: query.order,
   };
 }
@@ -150,9 +193,8 @@ function selectMatches(
   page: { limit: number; offset: number },
 ): Query {
   const params = new Params();
-  const keys = selectPage(dialect, matchesIn(part, edges, query, params), page, params);
-  const place = `m.tree = ${params.bind(part.tree)} AND m.branch = ${params.bind(part.branch)}`;
-  const message = lookUp(dialect, 'messages', 'm', `${place} AND m.seq = k.seq`);
+  const keys = selectPage(dialect, matchesIn(dialect, part, edges, query, params), page, params);
+  const message = lookUp(dialect, 'messages', 'm', 'm.rowid = k.place');
   return params.query('read_matches', `SELECT m.seq, m.created_at, m.payload FROM (${keys}) AS k ${message}`);
 }
 
@@ -160,6 +202,6 @@ function selectMatches(
 function countMatches(dialect: Dialect, part: Part, edges: Edges, query: MessageQuery, most: number): Query {
   const params = new Params();
   const page = { limit: most, offset: 0 };
-  const keys = selectPage(dialect, matchesIn(part, edges, query, params), page, params);
+  const keys = selectPage(dialect, matchesIn(dialect, part, edges, query, params), page, params);
   return params.query('count_matches', `SELECT count(*) AS matches FROM (${keys}) AS k`);
 }

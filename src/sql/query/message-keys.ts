@@ -3,7 +3,7 @@ import type { Dialect } from '../dialect.ts';
 import { KIND_CONDITIONS, OWNED } from '../schema/indexes.ts';
 import { ROLE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, lookUp, selectPage } from './ordered-keys.ts';
+import { type Arm, type KeySelect, lookUp, rowsOfPage, selectPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 const KINDS = ['text', 'tool_use', 'tool_result', 'other'] as const;
@@ -11,20 +11,42 @@ const KINDS = ['text', 'tool_use', 'tool_result', 'other'] as const;
 /** Columns that order messages over all agents. */
 export const MESSAGE_KEY = ['created_at', 'tree', 'branch', 'seq'] as const;
 
+/** Where these columns are in the rows of `planMessages`. */
+export const MESSAGE_KEY_PLACES = [1, 4, 5, 0] as const;
+
 /** Without a filter, a page of a conversation is a range of positions. */
 export function isUnfiltered({ role, contentType, createdAfter, createdBefore }: MessageQuery): boolean {
   return [role, contentType, createdAfter, createdBefore].every((value) => value === undefined);
 }
 
+/** Without more than a range of instants it is one, too: instants rise with the position. */
+export function isByTime({ role, contentType }: MessageQuery): boolean {
+  return role === undefined && contentType === undefined;
+}
+
+/** Messages of one branch. SQLite has all of them in one index: see `INDEXES`. */
+export function branchArms(
+  dialect: Dialect,
+  query: MessageQuery,
+  conditions: readonly string[],
+): Pick<KeySelect, 'arms' | 'overlapping'> {
+  if (dialect.name !== 'sqlite') return mergedArms('branch_messages', query, conditions);
+  const where = [...conditions];
+  if (query.role !== undefined) where.push(`role = ${ROLE_CODES[query.role]}`);
+  if (query.contentType !== undefined) where.push(KIND_CONDITIONS[query.contentType]);
+  const index = query.role === 'system' ? 'branch_messages_system' : 'branch_messages';
+  return { arms: [{ index, where }], overlapping: false };
+}
+
 /** One arm per role and kind that the query leaves open. */
-export function messageArms(
+function mergedArms(
   indexes: 'messages' | 'branch_messages',
   query: MessageQuery,
   conditions: readonly string[],
-): Arm[] {
+): Pick<KeySelect, 'arms' | 'overlapping'> {
   const roles = query.role === undefined ? Object.values(ROLE_CODES) : [ROLE_CODES[query.role]];
   const kinds = query.contentType === undefined ? KINDS : [query.contentType];
-  return roles.flatMap((role) =>
+  const arms = roles.flatMap((role) =>
     kinds.map((kind): Arm => {
       return {
         index: `${indexes}_${kind}`,
@@ -32,6 +54,7 @@ export function messageArms(
       };
     }),
   );
+  return { arms, overlapping: query.contentType === undefined };
 }
 
 /** Messages of all agents, each once: under its owner. */
@@ -43,14 +66,13 @@ export function planMessages(dialect: Dialect, query: MessageQuery, after?: Posi
     {
       table: 'messages',
       columns: MESSAGE_KEY,
-      arms: messageArms('messages', query, [OWNED, ...bounds]),
-      overlapping: query.contentType === undefined,
+      ...mergedArms('messages', query, [OWNED, ...bounds]),
       order: query.order,
     },
     query,
     params,
   );
-  const message = lookUp(
+  const message = rowsOfPage(
     dialect,
     'messages',
     'm',
@@ -59,7 +81,7 @@ export function planMessages(dialect: Dialect, query: MessageQuery, after?: Posi
   const owner = lookUp(dialect, 'agents', 'a', 'a.tree = m.tree AND a.agent = m.owner');
   return params.query(
     'query_messages',
-    `SELECT a.agent_id, m.created_at, m.tree, m.branch, m.seq, m.payload
+    `SELECT m.seq, m.created_at, m.payload, a.agent_id, m.tree, m.branch
      FROM (${keys}) AS k ${message} ${owner}`,
   );
 }

@@ -1,67 +1,52 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { Message, MessageRecord } from '../../model/message.ts';
 import type { MessageQueryFilter } from '../../store/filters.ts';
+import type { Paged } from '../../store/lifecycle.ts';
 import { type MessageQuery, validateMessageFilter } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Row } from '../driver.ts';
-import { windowAfter } from './chain.ts';
+import type { SqlValue } from '../driver.ts';
 import { readConversation } from './conversation-messages.ts';
-import { MESSAGE_KEY, planMessages } from './message-keys.ts';
-import { ofAgent } from './of-agent.ts';
-import { inPages } from './pages.ts';
-import { positionOf, sortRows } from './rows.ts';
+import { MESSAGE_KEY_PLACES, planMessages } from './message-keys.ts';
+import { iterateRecords, queryRecords, type RecordSource } from './record-query.ts';
+
+const SOURCE: RecordSource<MessageQuery, MessageRecord> = {
+  keyPlaces: MESSAGE_KEY_PLACES,
+  plan: planMessages,
+  readConversation: readConversation,
+  decode: toRecord,
+};
 
 export async function queryMessages(
   context: SqlContext,
   filter?: MessageQueryFilter,
 ): Promise<MessageRecord[]> {
-  const query = validateMessageFilter(filter);
-  const { agentId } = query;
-  const rows = agentId === undefined ? await readAll(context, query) : await readOne(context, agentId, query);
-  return rows.map((row) => toRecord(row, agentId));
+  return queryRecords(context, SOURCE, validateMessageFilter(filter));
 }
 
-export async function* iterateMessages(
+export function iterateMessages(
   context: SqlContext,
   filter?: MessageQueryFilter,
-): AsyncGenerator<MessageRecord> {
-  const query = validateMessageFilter(filter, 'iterate');
-  const { agentId } = query;
-  const pages = inPages(query.limit, (limit, last) =>
-    agentId === undefined
-      ? readAll(context, { ...query, limit }, last)
-      : readOne(context, agentId, { ...query, limit }, last),
-  );
-  for await (const rows of pages) for (const row of rows) yield toRecord(row, agentId);
+): Paged<SqlValue[], MessageRecord> {
+  return iterateRecords(context, SOURCE, validateMessageFilter(filter, 'iterate'));
 }
 
-async function readAll({ driver }: SqlContext, query: MessageQuery, last?: Row): Promise<Row[]> {
-  const after = last && positionOf(last, MESSAGE_KEY);
-  const { statement, params } = planMessages(driver.dialect, query, after);
-  return sortRows(await driver.read(statement, params), MESSAGE_KEY, query.order);
-}
-
-function readOne(context: SqlContext, agentId: string, query: MessageQuery, last?: Row): Promise<Row[]> {
-  const window = last && windowAfter(number(last.seq), query.order);
-  return ofAgent(context, agentId, [], (keys) => readConversation(context, keys, query, window));
-}
-
-function toRecord(row: Row, agentId = String(row.agent_id)): MessageRecord {
-  const seq = number(row.seq);
-  const where = `message ${seq} of agent "${agentId}"`;
-  const message = parseJson(row.payload, where) as Partial<Message> | null;
+/** Of seq, created_at, payload, and the agent's id unless it is known. */
+function toRecord(row: readonly SqlValue[], agentId = String(row[3])): MessageRecord {
+  const seq = number(row[0]);
+  const message = parseJson(row[2], () => placeOf(seq, agentId)) as Partial<Message> | null;
   if (!message?.role || !Array.isArray(message.content)) {
     throw new CorruptDataError(
-      `The stored JSON of ${where} is no message: it was changed from outside. Restore it from a backup.`,
+      `The stored JSON of ${placeOf(seq, agentId)} is no message: it was changed from outside. Restore it from a backup.`,
     );
   }
-  return {
-    agentId,
-    seq,
-    role: message.role,
-    content: message.content,
-    ...(message.metadata === undefined ? {} : { metadata: message.metadata }),
-    createdAt: new Date(number(row.created_at)),
-  };
+  const { role, content, metadata } = message;
+  const createdAt = new Date(number(row[1]));
+  return metadata === undefined
+    ? { agentId, seq, role, content, createdAt }
+    : { agentId, seq, role, content, metadata, createdAt };
+}
+
+function placeOf(seq: number, agentId: string): string {
+  return `message ${seq} of agent "${agentId}"`;
 }

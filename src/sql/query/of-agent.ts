@@ -1,18 +1,29 @@
 import { AgentNotFoundError } from '../../errors.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
+import type { SqlValue } from '../driver.ts';
+import { exists, ofAgent, type Whom } from '../whom.ts';
+import type { Query } from './params.ts';
 
-/** What a query asks of an agent that doesn't exist is not there. `read` answers undefined for a lost key. */
-export async function ofAgent<T>(
+/** What a query asks of an agent that doesn't exist is not there. */
+export async function rowsOfAgent(
   context: SqlContext,
   agentId: string,
-  none: T,
-  read: (keys: AgentKeys) => Promise<T | undefined>,
-): Promise<T> {
+  read: (whom: Whom) => Promise<SqlValue[][] | undefined>,
+): Promise<SqlValue[][]> {
   try {
-    return await context.directory.resolve(agentId, read);
+    return await ofAgent(context, agentId, read);
   } catch (error) {
-    if (error instanceof AgentNotFoundError) return none;
+    if (error instanceof AgentNotFoundError) return [];
     throw error;
   }
+}
+
+/** Runs a query of one agent; undefined when the agent is gone. */
+export async function readOfAgent(
+  { driver }: SqlContext,
+  whom: Whom,
+  { statement, params }: Query,
+): Promise<SqlValue[][] | undefined> {
+  const rows = await driver.read(statement, params);
+  return rows.length > 0 || (await exists(driver, whom)) ? rows : undefined;
 }

@@ -37,11 +37,16 @@ export function selectPage(
   params: Params,
 ): string {
   const cut = `LIMIT ${params.bind(page.limit)} OFFSET ${params.bind(page.offset)}`;
-  const sorted = orderBy(select.columns, select.order);
   if (dialect.name === 'sqlite') {
-    const arms = select.arms.map((arm) => scan(select, arm, `INDEXED BY ${indexName(arm.index)}`));
+    const columns = [...select.columns, 'rowid AS place'];
+    const arms = select.arms.map((arm) =>
+      scan({ ...select, columns }, arm, `INDEXED BY ${indexName(arm.index)}`),
+    );
+    // To leave out what comes twice is to sort by every column.
+    const sorted = orderBy(select.overlapping ? [...select.columns, 'place'] : select.columns, select.order);
     return `${arms.join(select.overlapping ? ' UNION ' : ' UNION ALL ')} ${sorted} ${cut}`;
   }
+  const sorted = orderBy(select.columns, select.order);
   return `SELECT * FROM (${selectFirst(select, page.limit + page.offset)}) AS first_rows ${sorted} ${cut}`;
 }
 
@@ -67,6 +72,11 @@ function scan(select: KeySelect, arm: Arm, hint: string): string {
 export function plannedLimit(count: number): number {
   for (const bound of [128, 1_024, 4_096, 10_240]) if (count <= bound) return bound;
   return 2 ** Math.ceil(Math.log2(count));
+}
+
+/** Joins the rows of the keys `k` of a page, which SQLite knows the places of: a key would be searched for first. */
+export function rowsOfPage(dialect: Dialect, table: TableName, alias: string, key: string): string {
+  return lookUp(dialect, table, alias, dialect.name === 'sqlite' ? `${alias}.rowid = k.place` : key);
 }
 
 /**

@@ -1,9 +1,9 @@
-import { type Row, run, type Script, type SqlValue } from '../driver.ts';
-import { composed, type Statement } from '../statement.ts';
+import { run, type Script, type SqlValue } from '../driver.ts';
+import { composedOfArrays, type Statement } from '../statement.ts';
 
 /** A statement that reads, with its values. */
 export interface Query {
-  readonly statement: Statement;
+  readonly statement: Statement<'arrays'>;
   readonly params: readonly SqlValue[];
 }
 
@@ -17,11 +17,11 @@ export class Params {
   }
 
   query(name: string, text: string): Query {
-    return { statement: composed(name, text), params: this.#values };
+    return { statement: composedOfArrays(name, text), params: this.#values };
   }
 }
 
 /** A query as a part of a script. */
-export function ask({ statement, params }: Query): Script<Row[]> {
+export function ask({ statement, params }: Query): Script<SqlValue[][]> {
   return run(statement, params);
 }

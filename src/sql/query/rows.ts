@@ -1,18 +1,19 @@
 import type { SortOrder } from '../../store/filters.ts';
 import { number } from '../codec.ts';
-import type { Row } from '../driver.ts';
+import type { SqlValue } from '../driver.ts';
 import type { Position } from './bounds.ts';
 
-export function positionOf(row: Row, columns: readonly string[]): Position {
-  return columns.map((column) => number(row[column]));
+/** `places`: where the key's columns are in a row. */
+export function positionOf(row: readonly SqlValue[], places: readonly number[]): Position {
+  return places.map((place) => number(row[place]));
 }
 
 /** Rows that were fetched by their keys, in the order of these: a join promises none. */
-export function sortRows(rows: Row[], columns: readonly string[], order: SortOrder): Row[] {
+export function sortRows(rows: SqlValue[][], places: readonly number[], order: SortOrder): SqlValue[][] {
   const sign = order === 'asc' ? 1 : -1;
   return rows.sort((one, other) => {
-    for (const column of columns) {
-      const difference = number(one[column]) - number(other[column]);
+    for (const place of places) {
+      const difference = number(one[place]) - number(other[place]);
       if (difference !== 0) return sign * difference;
     }
     return 0;

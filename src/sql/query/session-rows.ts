@@ -1,7 +1,8 @@
 import type { SessionQuery } from '../../store/validate-filter.ts';
+import { INFO_COLUMNS, number } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
-import type { Driver, Row } from '../driver.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import { lookUp } from './ordered-keys.ts';
 import { Params } from './params.ts';
 
@@ -12,19 +13,28 @@ export function sessionKey({ sortBy }: Pick<SessionQuery, 'sortBy'>): readonly [
   return [SORT_COLUMNS[sortBy], 'agent'];
 }
 
-const COLUMNS = `a.tree, a.agent, a.agent_id, a.template_id, a.user_id, a.created_at, a.config_version, a.lineage,
-  a.parent_agent_id, a.parent_tool_call_id, a.metadata, h.status, h.updated_at, h.message_count,
-  h.last_sfp_index, h.bookmark_seq, h.bookmark_at, h.breakpoint, h.version`;
+const TREE = INFO_COLUMNS.length;
+const AGENT = TREE + 1;
+
+/** The same: where they are in the rows. */
+export function sessionKeyPlaces({ sortBy }: Pick<SessionQuery, 'sortBy'>): readonly [number, number] {
+  return [INFO_COLUMNS.indexOf(sortBy === 'createdAt' ? 'agents.created_at' : 'heads.updated_at'), AGENT];
+}
+
+export function agentOf(row: readonly SqlValue[]): number {
+  return number(row[AGENT]);
+}
 
 /** The rows of sessions whose keys (tree, agent) a subquery gives. */
 export function sessionsWithKeys(dialect: Dialect, keys: string): string {
-  const agent = lookUp(dialect, 'agents', 'a', 'a.tree = k.tree AND a.agent = k.agent');
-  const head = lookUp(dialect, 'heads', 'h', 'h.tree = k.tree AND h.agent = k.agent');
-  return `SELECT ${COLUMNS} FROM (${keys}) AS k ${agent} ${head}`;
+  const [agent, head] = (['agents', 'heads'] as const).map((table) =>
+    lookUp(dialect, table, table, `${table}.tree = k.tree AND ${table}.agent = k.agent`),
+  );
+  return `SELECT ${INFO_COLUMNS.join(', ')}, k.tree, k.agent FROM (${keys}) AS k ${agent} ${head}`;
 }
 
 /** The same for keys that were taken down before. Agents that are gone are left out. */
-export function fetchSessions(driver: Driver, keys: readonly AgentKeys[]): Promise<Row[]> {
+export function fetchSessions(driver: Driver, keys: readonly AgentKeys[]): Promise<SqlValue[][]> {
   const { dialect } = driver;
   const params = new Params();
   let source: string;

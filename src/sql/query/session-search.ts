@@ -1,8 +1,9 @@
 import type { SessionQuery, StatsQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
-import type { Driver, Row } from '../driver.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import type { Position } from './bounds.ts';
+import { HEAVY_ROWS, heavyReads, type Reads, readsOf } from './heavy.ts';
 import { orderBy, plannedLimit } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { sessionKey, sessionsWithKeys } from './session-rows.ts';
@@ -30,10 +31,15 @@ const MANY = 8_192;
  * that the cost depends on what the filter matches and not on what it leaves out, a walk that doesn't find
  * enough is given up.
  */
-export async function pageOfSessions(driver: Driver, query: SessionQuery, after?: Position): Promise<Row[]> {
+export async function pageOfSessions(
+  driver: Driver,
+  query: SessionQuery,
+  after?: Position,
+): Promise<SqlValue[][]> {
   const { dialect } = driver;
   const ordered = orderedSource(query);
-  const read = (source: Source, limits: Limits) => ask(driver, planPage(dialect, query, source, limits));
+  const reads = readsOf(driver, query);
+  const read = (source: Source, limits: Limits) => ask(reads, planPage(dialect, query, source, limits));
   const selective = settlesFilter(dialect, ordered, query) ? [] : selectiveSources(dialect, query);
   if (selective.length === 0) return read(ordered, { after });
 
@@ -45,7 +51,8 @@ export async function pageOfSessions(driver: Driver, query: SessionQuery, after?
   const [narrowest] = await countAll(driver, selective, query, MANY);
   if (!narrowest) return rows;
   const { source, population } = narrowest;
-  return read(source, population < MANY ? { atMost: capFor(dialect, population) } : {});
+  if (population < MANY) return read(source, { atMost: capFor(dialect, population) });
+  return ask(heavyReads(driver), planPage(dialect, query, source, {}));
 }
 
 /** Fewest first. */
@@ -60,7 +67,7 @@ async function countAll(
     const params = new Params();
     const text = countSource(driver.dialect, source, query, params, most);
     const [row] = await ask(driver, params.query('count_source', text));
-    counted.push({ source, population: number(row?.population) });
+    counted.push({ source, population: number(row?.[0]) });
   }
   return counted.sort((one, other) => one.population - other.population);
 }
@@ -70,7 +77,7 @@ function capFor(dialect: Dialect, population: number): number | undefined {
   return dialect.name === 'sqlite' ? undefined : plannedLimit(2 * population);
 }
 
-function ask(driver: Driver, { statement, params }: Query): Promise<Row[]> {
+function ask(driver: Reads, { statement, params }: Query): Promise<SqlValue[][]> {
   return driver.read(statement, params);
 }
 
@@ -87,11 +94,16 @@ function planPage(dialect: Dialect, query: SessionQuery, source: Source, limits:
 }
 
 /** The keys of all sessions that match, in order, for an iterator. */
-export function listSessionKeys(dialect: Dialect, query: SessionQuery): Query {
+export async function listSessionKeys(driver: Driver, query: SessionQuery): Promise<SqlValue[][]> {
+  const { dialect } = driver;
+  const source = narrowestSource(dialect, query);
   const params = new Params();
-  const keys = selectFrom(dialect, narrowestSource(dialect, query), query, params, {});
+  const keys = selectFrom(dialect, source, query, params, {});
   const limit = Number.isFinite(query.limit) ? `LIMIT ${params.bind(query.limit)}` : '';
-  return params.query('list_sessions', `${keys} ${limit}`);
+  const list = params.query('list_sessions', `${keys} ${limit}`);
+  if (dialect.name === 'postgres') return ask(driver, list);
+  const [counted] = await countAll(driver, [source], query, HEAVY_ROWS);
+  return ask(counted && counted.population < HEAVY_ROWS ? driver : heavyReads(driver), list);
 }
 
 /** The keys of the agents that a filter matches, in no order: a subquery. */

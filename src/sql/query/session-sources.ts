@@ -159,9 +159,9 @@ function settles(source: Source, { filter, row }: Test): boolean {
 
 function scanOf(dialect: Dialect, source: Source): string {
   const scan = `{${source.table}} AS ${ALIASES[source.table]}`;
-  if (dialect.name !== 'sqlite') return scan;
-  const index = 'index' in source ? source.index : 'metadata_by_value';
-  return `${scan} INDEXED BY ${indexName(index)}`;
+  return dialect.name === 'sqlite' && 'index' in source
+    ? `${scan} INDEXED BY ${indexName(source.index)}`
+    : scan;
 }
 
 function where(conditions: readonly string[]): string {

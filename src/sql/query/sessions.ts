@@ -1,14 +1,15 @@
 import type { AgentInfo } from '../../model/agent.ts';
 import type { SessionQueryFilter } from '../../store/filters.ts';
+import type { Paged } from '../../store/lifecycle.ts';
 import { type SessionQuery, validateSessionFilter } from '../../store/validate-filter.ts';
 import { decodeInfo, number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
-import type { Driver, Row } from '../driver.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import type { Position } from './bounds.ts';
 import { inPages } from './pages.ts';
 import { positionOf, sortRows } from './rows.ts';
-import { fetchSessions, sessionKey } from './session-rows.ts';
+import { agentOf, fetchSessions, sessionKeyPlaces } from './session-rows.ts';
 import { listSessionKeys, pageOfSessions } from './session-search.ts';
 
 export async function querySessions(
@@ -23,40 +24,41 @@ export async function querySessions(
  * answered at the start, and only the keys are remembered: else an agent that changes in between could
  * slip from the part that is still to come into the part that was given already.
  */
-export async function* iterateSessions(
+export function iterateSessions(
   { driver }: SqlContext,
   filter?: SessionQueryFilter,
-): AsyncGenerator<AgentInfo> {
+): Paged<SqlValue[], AgentInfo> {
   const query = validateSessionFilter(filter, 'iterate');
   const { sortBy, status, metadata } = query;
   const isSettled = sortBy === 'createdAt' && status === undefined && metadata.length === 0;
-  const pages = isSettled ? pagesByCreation(driver, query) : pagesOfKeys(driver, query);
-  for await (const rows of pages) for (const row of rows) yield decodeInfo(row);
+  return {
+    pages: isSettled ? pagesByCreation(driver, query) : pagesOfKeys(driver, query),
+    decode: decodeInfo,
+  };
 }
 
-function pagesByCreation(driver: Driver, query: SessionQuery): AsyncGenerator<Row[]> {
-  const key = sessionKey(query);
-  return inPages(query.limit, (limit, last) =>
-    readPage(driver, { ...query, limit }, last && positionOf(last, key)),
+function pagesByCreation(driver: Driver, query: SessionQuery): AsyncGenerator<SqlValue[][]> {
+  const places = sessionKeyPlaces(query);
+  return inPages(driver.dialect, query.limit, (limit, last) =>
+    readPage(driver, { ...query, limit }, last && positionOf(last, places)),
   );
 }
 
-async function readPage(driver: Driver, query: SessionQuery, after?: Position): Promise<Row[]> {
-  return sortRows(await pageOfSessions(driver, query, after), sessionKey(query), query.order);
+async function readPage(driver: Driver, query: SessionQuery, after?: Position): Promise<SqlValue[][]> {
+  return sortRows(await pageOfSessions(driver, query, after), sessionKeyPlaces(query), query.order);
 }
 
 const FETCHED_AT_ONCE = 128;
 
-async function* pagesOfKeys(driver: Driver, query: SessionQuery): AsyncGenerator<Row[]> {
-  const { statement, params } = listSessionKeys(driver.dialect, query);
-  const keys = (await driver.read(statement, params)).map(keysOf);
+async function* pagesOfKeys(driver: Driver, query: SessionQuery): AsyncGenerator<SqlValue[][]> {
+  const keys = (await listSessionKeys(driver, query)).map(keysOf);
   for (let start = 0; start < keys.length; start += FETCHED_AT_ONCE) {
     const wanted = keys.slice(start, start + FETCHED_AT_ONCE);
-    const found = new Map((await fetchSessions(driver, wanted)).map((row) => [number(row.agent), row]));
+    const found = new Map((await fetchSessions(driver, wanted)).map((row) => [agentOf(row), row]));
     yield wanted.map(({ agent }) => found.get(agent)).filter((row) => row !== undefined);
   }
 }
 
-function keysOf(row: Row): AgentKeys {
-  return { tree: number(row.tree), agent: number(row.agent) };
+function keysOf([tree, agent]: SqlValue[]): AgentKeys {
+  return { tree: number(tree), agent: number(agent) };
 }

@@ -1,6 +1,7 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
+import { type IndexName, indexName, OWNED } from '../schema/indexes.ts';
+import { headOf, type Whom } from '../whom.ts';
 import { lookUp } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { selectMatchingAgents } from './session-search.ts';
@@ -14,10 +15,27 @@ export interface Scope {
 export interface ScopeParts {
   agents: string;
   calls: string;
+  /** Where calls are counted faster by one property at a time: `state`, `tool_name`, `is_error`, `calls`. */
+  callCounts?: string;
   usage: string;
   snapshots: string;
   /** Their number, as an expression. */
   messageCount: string;
+}
+
+const ALL_CALLS = '{tool_calls} AS r WHERE r.owner IS NOT NULL';
+
+/** SQLite would read all the rows, with what the tools answered: these indexes have what is asked for. */
+const CALLS_IN_INDEXES = {
+  calls: callsIn('calls_by_state', OWNED),
+  callCounts: `SELECT r.state, NULL AS tool_name, NULL AS is_error, count(*) AS calls
+      FROM ${callsIn('calls_by_state', OWNED)} GROUP BY r.state
+    UNION ALL SELECT NULL, r.tool_name, NULL, count(*) FROM ${callsIn('calls_by_tool', OWNED)} GROUP BY r.tool_name
+    UNION ALL SELECT NULL, NULL, 1, count(*) FROM ${callsIn('calls_failed', `${OWNED} AND r.is_error = 1`)}`,
+};
+
+function callsIn(index: IndexName, where: string): string {
+  return `{tool_calls} AS r INDEXED BY ${indexName(index)} WHERE r.${where}`;
 }
 
 /** All agents: each stored row once. */
@@ -25,7 +43,7 @@ export function everything(dialect: Dialect): Scope {
   const { messageCount } = ownedParts(dialect);
   return scopeOf(dialect, () => 'SELECT tree, agent FROM {heads}', {
     agents: '{heads} AS r WHERE true',
-    calls: '{tool_calls} AS r WHERE r.owner IS NOT NULL',
+    ...(dialect.name === 'sqlite' ? CALLS_IN_INDEXES : { calls: ALL_CALLS }),
     usage: '{usage} AS r WHERE true',
     snapshots: '{snapshots} AS r WHERE true',
     messageCount,
@@ -38,15 +56,17 @@ export function agentsMatching(dialect: Dialect, filter: StatsQuery): Scope {
 }
 
 /** One agent with all that it inherited. A call counts where it is nearest. */
-export function oneAgent(dialect: Dialect, { tree, agent }: AgentKeys): Scope {
+export function oneAgent(dialect: Dialect, whom: Whom): Scope {
   const ofAgent = (table: 'usage' | 'snapshots') =>
     `matched AS k ${lookUp(dialect, table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
   const call = 'r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi';
   const nearer = 'own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
   return scopeOf(
     dialect,
-    (params) => `SELECT tree, agent FROM {heads}
-      WHERE tree = ${params.bind(tree)} AND agent = ${params.bind(agent)}`,
+    (params) => {
+      const { from, where } = headOf(whom, (value) => params.bind(value));
+      return `SELECT h.tree, h.agent FROM ${from} WHERE ${where}`;
+    },
     {
       agents: 'matched AS r WHERE true',
       calls: `chain AS c ${lookUp(dialect, 'tool_calls', 'r', call)} WHERE NOT EXISTS (
@@ -65,7 +85,8 @@ function joinOf(dialect: Dialect): string {
 
 /**
  * What agents own lies on the branches of their conversations. What they began themselves is theirs: only
- * messages on other agents' branches, which outlived their owners, are looked at.
+ * what lies on other agents' branches is looked at where some of it outlived its owner (`adopted`): else many
+ * forks of a long conversation would each walk over all of it.
  */
 function ownedParts(dialect: Dialect): ScopeParts {
   const join = joinOf(dialect);
@@ -74,13 +95,14 @@ function ownedParts(dialect: Dialect): ScopeParts {
   return {
     agents: 'matched AS r WHERE true',
     calls: `chain AS c ${join} {tool_calls} AS r
-      ON r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi WHERE r.owner = c.agent`,
+      ON r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi
+      WHERE r.owner = c.agent AND (c.starter = c.agent OR c.adopted = 1)`,
     usage: ofAgents('usage'),
     snapshots: ofAgents('snapshots'),
     messageCount: `(SELECT coalesce(sum(c.hi - c.fork_seq), 0) FROM chain AS c WHERE c.starter = c.agent AND c.hi > c.fork_seq) +
       (SELECT count(*) FROM chain AS c ${join} {messages} AS r
          ON r.tree = c.tree AND r.branch = c.branch AND r.seq >= c.fork_seq AND r.seq < c.hi
-       WHERE c.starter <> c.agent AND r.owner = c.agent)`,
+       WHERE c.starter <> c.agent AND c.adopted = 1 AND r.owner = c.agent)`,
   };
 }
 
@@ -91,12 +113,12 @@ function scopeOf(dialect: Dialect, matched: (params: Params) => string, parts: S
       const params = new Params();
       const common = `WITH RECURSIVE matched AS (${matched(params)}),
         chain AS (
-          SELECT 0 AS depth, h.tree, h.agent, b.agent AS starter, b.branch, b.parent, b.fork_seq, b.fork_call_seq,
+          SELECT 0 AS depth, h.tree, h.agent, b.agent AS starter, b.branch, b.parent, b.fork_seq, b.fork_call_seq, b.adopted,
             h.message_count AS hi, h.call_count AS call_hi
           FROM matched AS k ${join} {heads} AS h ON h.tree = k.tree AND h.agent = k.agent
             ${join} {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
           UNION ALL
-          SELECT c.depth + 1, c.tree, c.agent, p.agent, p.branch, p.parent, p.fork_seq, p.fork_call_seq,
+          SELECT c.depth + 1, c.tree, c.agent, p.agent, p.branch, p.parent, p.fork_seq, p.fork_call_seq, p.adopted,
             CASE WHEN c.fork_seq < c.hi THEN c.fork_seq ELSE c.hi END,
             CASE WHEN c.fork_call_seq < c.call_hi THEN c.fork_call_seq ELSE c.call_hi END
           FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;

@@ -2,76 +2,161 @@ import type { AgentStats, LatencyPercentiles, StatsFilter, TokenTotals } from '.
 import { validateStatsFilter } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Row, Script } from '../driver.ts';
+import type { Driver, Script, SqlValue } from '../driver.ts';
+import { Union, type UnionPart, type ValueType } from '../union.ts';
+import { ofAgent } from '../whom.ts';
 import { ask } from './params.ts';
-import { agentsMatching, everything, oneAgent, type Scope } from './statistics-scope.ts';
+import { agentsMatching, everything, oneAgent, type Scope, type ScopeParts } from './statistics-scope.ts';
 
 /** Counts of one agent, by its id, or of all agents that a filter matches; as of one moment. */
 export async function aggregateStats(
-  { driver, directory }: SqlContext,
+  context: SqlContext,
   agentIdOrFilter?: string | StatsFilter,
 ): Promise<AgentStats> {
+  const { driver } = context;
   if (typeof agentIdOrFilter === 'string') {
-    return directory.resolve(agentIdOrFilter, (keys) =>
-      driver.snapshot(function* () {
-        const stats = yield* countAll(oneAgent(driver.dialect, keys));
-        return stats.totalAgents === 0 ? undefined : stats;
-      }),
-    );
+    return ofAgent(context, agentIdOrFilter, async (whom) => {
+      const stats = await countOne(driver, oneAgent(driver.dialect, whom));
+      return stats.totalAgents === 0 ? undefined : stats;
+    });
   }
   const { metadata, ...filter } = validateStatsFilter(agentIdOrFilter);
   const isEmpty = metadata.length === 0 && Object.keys(filter).length === 0;
   const scope = isEmpty
     ? everything(driver.dialect)
     : agentsMatching(driver.dialect, { ...filter, metadata });
-  return driver.snapshot(() => countAll(scope));
+  return driver.analyse(() => countAll(scope));
 }
 
+/** PostgreSQL: one statement, because for one agent the round trips would be most of the cost. */
+async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
+  if (driver.dialect.name === 'sqlite') return driver.snapshot(() => countAll(scope));
+  let union: Union | undefined;
+  const { statement, params } = scope.query('aggregate_stats', (parts) => {
+    union = new Union(COUNTS.map(({ of }) => of(parts)));
+    return union.text;
+  });
+  const rows = await driver.read(statement, params);
+  return summarise(union?.split(rows) ?? []);
+}
+
+/** Where a scope may be large, the database chooses its way for each count. */
 function* countAll(scope: Scope): Script<AgentStats> {
-  const [totals] = yield* ask(
-    scope.query(
-      'count_rows',
-      ({ agents, messageCount, snapshots }) => `SELECT
-         (SELECT count(*) FROM ${agents}) AS agents,
-         ${messageCount} AS messages,
-         (SELECT count(*) FROM ${snapshots}) AS snapshots`,
-    ),
-  );
-  const calls = yield* ask(
-    scope.query(
-      'count_tool_calls',
-      ({ calls: from }) => `SELECT r.state, r.tool_name, r.is_error, count(*) AS calls FROM ${from}
-         GROUP BY r.state, r.tool_name, r.is_error`,
-    ),
-  );
-  const toolLatencyMs = yield* percentiles(scope, 'calls', 'duration_ms');
-  const modelLatencyMs = yield* percentiles(scope, 'usage', 'latency_ms');
+  const counted: SqlValue[][][] = [];
+  for (const { name, of } of COUNTS) {
+    counted.push(yield* ask(scope.query(name, (parts) => new Union([of(parts)]).text)));
+  }
+  return summarise(counted);
+}
+
+interface Count {
+  name: string;
+  of(parts: ScopeParts): UnionPart;
+}
+
+const COUNTS: readonly Count[] = [
+  {
+    name: 'count_rows',
+    of: ({ agents, messageCount, snapshots }) => ({
+      columns: bigints('agents', 'messages', 'snapshots'),
+      from: `(SELECT (SELECT count(*) FROM ${agents}) AS agents, ${messageCount} AS messages,
+        (SELECT count(*) FROM ${snapshots}) AS snapshots) AS totals`,
+    }),
+  },
+  {
+    name: 'count_tool_calls',
+    of: ({ calls, callCounts = countedTogether(calls) }) => ({
+      columns: [
+        ...bigints('r.state'),
+        { sql: 'r.tool_name', type: 'text' },
+        ...bigints('r.is_error', 'r.calls'),
+      ],
+      from: `(${callCounts}) AS r`,
+    }),
+  },
+  {
+    name: 'sum_tokens',
+    of: ({ usage }) => ({
+      columns: [
+        { sql: 'r.model', type: 'text' },
+        ...bigints('count(*)', ...TOKENS.map((column) => `coalesce(sum(r.${column}), 0)`)),
+      ],
+      from: `${usage} GROUP BY r.model`,
+    }),
+  },
+  { name: 'percentiles_duration_ms', of: ({ calls }) => percentilesOf('duration_ms', calls) },
+  { name: 'percentiles_latency_ms', of: ({ usage }) => percentilesOf('latency_ms', usage) },
+];
+
+const TOKENS = ['input_tokens', 'output_tokens', 'cached_tokens', 'reasoning_tokens'];
+
+function bigints(...expressions: string[]): { sql: string; type: ValueType }[] {
+  return expressions.map((sql) => ({ sql, type: 'bigint' }));
+}
+
+function countedTogether(calls: string): string {
+  return `SELECT r.state, r.tool_name, r.is_error, count(*) AS calls
+    FROM ${calls} GROUP BY r.state, r.tool_name, r.is_error`;
+}
+
+const PERCENTS = [50, 95, 99];
+
+/**
+ * By nearest rank: the value that so many percent of all aren't above. Milliseconds repeat, so equal ones are
+ * counted first, and only the counts are put in order.
+ */
+function percentilesOf(column: string, from: string): UnionPart {
+  const places = PERCENTS.map((percent) => `(total * ${percent} + 99) / 100`);
+  const reached = places.map((place) => `(place - equals < ${place} AND place >= ${place})`);
   return {
-    totalAgents: number(totals?.agents),
-    totalMessages: number(totals?.messages),
-    totalSnapshots: number(totals?.snapshots),
+    columns: [{ sql: 'value', type: 'double precision' }, ...bigints('place', 'total')],
+    from: `(SELECT value, equals, CAST(sum(equals) OVER (ORDER BY value) AS bigint) AS place,
+          CAST(sum(equals) OVER () AS bigint) AS total
+        FROM (SELECT r.${column} AS value, count(*) AS equals FROM ${from} AND r.${column} IS NOT NULL
+          GROUP BY r.${column}) AS counted) AS ranked
+      WHERE ${reached.join(' OR ')}`,
+  };
+}
+
+/** Of the rows of each count. */
+function summarise([
+  totals = [],
+  calls = [],
+  tokens = [],
+  durations = [],
+  latencies = [],
+]: SqlValue[][][]): AgentStats {
+  const [agents, messages, snapshots] = totals[0] ?? [];
+  const toolLatencyMs = percentiles(durations);
+  const modelLatencyMs = percentiles(latencies);
+  return {
+    totalAgents: number(agents),
+    totalMessages: number(messages),
+    totalSnapshots: number(snapshots),
     ...sumCalls(calls),
-    tokensByModel: yield* sumTokens(scope),
+    tokensByModel: sumTokens(tokens),
     ...(toolLatencyMs ? { toolLatencyMs } : {}),
     ...(modelLatencyMs ? { modelLatencyMs } : {}),
   };
 }
 
+/** Rows count by all of state, name and failure, or by one of them with the others null. */
 function sumCalls(
-  rows: readonly Row[],
+  rows: readonly SqlValue[][],
 ): Pick<AgentStats, 'totalToolCalls' | 'toolCallsByState' | 'toolCallsByName' | 'errorRate'> {
   const byState = new Map<string, number>();
   const byName = new Map<string, number>();
   let total = 0;
   let failed = 0;
-  for (const row of rows) {
-    const calls = number(row.calls);
-    const state = STATES[number(row.state)] ?? 'pending';
-    const name = String(row.tool_name);
-    byState.set(state, (byState.get(state) ?? 0) + calls);
-    byName.set(name, (byName.get(name) ?? 0) + calls);
-    total += calls;
-    if (number(row.is_error) === 1) failed += calls;
+  for (const [stateCode, toolName, isError, count] of rows) {
+    const calls = number(count);
+    if (stateCode !== null && stateCode !== undefined) {
+      const state = STATES[number(stateCode)] ?? 'pending';
+      byState.set(state, (byState.get(state) ?? 0) + calls);
+      total += calls;
+    }
+    if (toolName !== null) byName.set(String(toolName), (byName.get(String(toolName)) ?? 0) + calls);
+    if (isError !== null && number(isError) === 1) failed += calls;
   }
   return {
     totalToolCalls: total,
@@ -81,50 +166,27 @@ function sumCalls(
   };
 }
 
-function* sumTokens(scope: Scope): Script<Record<string, TokenTotals>> {
-  const rows = yield* ask(
-    scope.query(
-      'sum_tokens',
-      ({ usage }) => `SELECT r.model, count(*) AS calls,
-           coalesce(sum(r.input_tokens), 0) AS input, coalesce(sum(r.output_tokens), 0) AS output,
-           coalesce(sum(r.cached_tokens), 0) AS cached, coalesce(sum(r.reasoning_tokens), 0) AS reasoning
-         FROM ${usage} GROUP BY r.model`,
-    ),
-  );
+function sumTokens(rows: readonly SqlValue[][]): Record<string, TokenTotals> {
   return Object.fromEntries(
-    rows.map((row): [string, TokenTotals] => [
-      String(row.model),
+    rows.map(([model, calls, input, output, cached, reasoning]): [string, TokenTotals] => [
+      String(model),
       {
-        inputTokens: number(row.input),
-        outputTokens: number(row.output),
-        cachedTokens: number(row.cached),
-        reasoningTokens: number(row.reasoning),
-        calls: number(row.calls),
+        inputTokens: number(input),
+        outputTokens: number(output),
+        cachedTokens: number(cached),
+        reasoningTokens: number(reasoning),
+        calls: number(calls),
       },
     ]),
   );
 }
 
-/** By nearest rank: the value that so many percent of all aren't above. */
-function* percentiles(
-  scope: Scope,
-  table: 'calls' | 'usage',
-  column: string,
-): Script<LatencyPercentiles | undefined> {
-  const rows = yield* ask(
-    scope.query(
-      `percentiles_${column}`,
-      (from) => `SELECT value, place, total FROM (
-           SELECT r.${column} AS value, row_number() OVER (ORDER BY r.${column}) AS place, count(*) OVER () AS total
-           FROM ${from[table]} AND r.${column} IS NOT NULL) AS ranked
-         WHERE place IN ((total * 50 + 99) / 100, (total * 95 + 99) / 100, (total * 99 + 99) / 100)`,
-    ),
-  );
-  const total = number(rows[0]?.total ?? 0);
+function percentiles(rows: readonly SqlValue[][]): LatencyPercentiles | undefined {
+  const total = number(rows[0]?.[2] ?? 0);
   if (total === 0) return undefined;
   const at = (percent: number) => {
     const place = Math.floor((total * percent + 99) / 100);
-    return number(rows.find((row) => number(row.place) === place)?.value);
+    return Math.min(...rows.filter((row) => number(row[1]) >= place).map(([value]) => number(value)));
   };
   return { p50: at(50), p95: at(95), p99: at(99) };
 }

@@ -1,14 +1,27 @@
 import { isTerminal } from '../../model/tool-call.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
+import { RECORD_COLUMNS } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, lookUp, selectPage } from './ordered-keys.ts';
+import { type Arm, lookUp, rowsOfPage, selectPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 /** Columns that order tool calls over all agents. */
 export const CALL_KEY = ['created_at', 'tree', 'branch', 'call_seq'] as const;
+
+/** The columns of a record, of a row that is called `t`. */
+export const RECORD = RECORD_COLUMNS.map((column) => `t.${column}`).join(', ');
+
+/** Where the agent's id and the columns of the key are in the rows of `planToolCalls`. */
+export const AGENT_ID_PLACE = RECORD_COLUMNS.length;
+export const CALL_KEY_PLACES = [
+  RECORD_COLUMNS.indexOf('created_at'),
+  AGENT_ID_PLACE + 1,
+  AGENT_ID_PLACE + 2,
+  RECORD_COLUMNS.indexOf('call_seq'),
+] as const;
 
 /** What a filter says of the call itself. The words repeat those of the partial indexes' conditions. */
 export function callConditions(query: ToolCallQuery, params: Params): string[] {
@@ -47,12 +60,15 @@ export function planToolCalls(dialect: Dialect, query: ToolCallQuery, after?: Po
     query,
     params,
   );
-  const call = lookUp(
+  const call = rowsOfPage(
     dialect,
     'tool_calls',
     't',
     't.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq',
   );
   const owner = lookUp(dialect, 'agents', 'a', 'a.tree = t.tree AND a.agent = t.owner');
-  return params.query('query_tool_calls', `SELECT a.agent_id, t.* FROM (${keys}) AS k ${call} ${owner}`);
+  return params.query(
+    'query_tool_calls',
+    `SELECT ${RECORD}, a.agent_id, t.tree, t.branch FROM (${keys}) AS k ${call} ${owner}`,
+  );
 }

@@ -1,55 +1,40 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { AgentToolCallRecord } from '../../model/tool-call.ts';
 import type { ToolCallQueryFilter } from '../../store/filters.ts';
+import type { Paged } from '../../store/lifecycle.ts';
 import { type ToolCallQuery, validateToolCallFilter } from '../../store/validate-filter.ts';
-import { decodeToolCall, number } from '../codec.ts';
+import { decodeRecord } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Row } from '../driver.ts';
-import { windowAfter } from './chain.ts';
+import type { SqlValue } from '../driver.ts';
 import { readConversationCalls } from './conversation-calls.ts';
-import { ofAgent } from './of-agent.ts';
-import { inPages } from './pages.ts';
-import { positionOf, sortRows } from './rows.ts';
-import { CALL_KEY, planToolCalls } from './tool-call-keys.ts';
+import { iterateRecords, queryRecords, type RecordSource } from './record-query.ts';
+import { AGENT_ID_PLACE, CALL_KEY_PLACES, planToolCalls } from './tool-call-keys.ts';
+
+const SOURCE: RecordSource<ToolCallQuery, AgentToolCallRecord> = {
+  keyPlaces: CALL_KEY_PLACES,
+  plan: planToolCalls,
+  readConversation: readConversationCalls,
+  decode: toRecord,
+};
 
 export async function queryToolCalls(
   context: SqlContext,
   filter?: ToolCallQueryFilter,
 ): Promise<AgentToolCallRecord[]> {
-  const query = validateToolCallFilter(filter);
-  const { agentId } = query;
-  const rows = agentId === undefined ? await readAll(context, query) : await readOne(context, agentId, query);
-  return rows.map((row) => toRecord(row, agentId));
+  return queryRecords(context, SOURCE, validateToolCallFilter(filter));
 }
 
-export async function* iterateToolCalls(
+export function iterateToolCalls(
   context: SqlContext,
   filter?: ToolCallQueryFilter,
-): AsyncGenerator<AgentToolCallRecord> {
-  const query = validateToolCallFilter(filter, 'iterate');
-  const { agentId } = query;
-  const pages = inPages(query.limit, (limit, last) =>
-    agentId === undefined
-      ? readAll(context, { ...query, limit }, last)
-      : readOne(context, agentId, { ...query, limit }, last),
-  );
-  for await (const rows of pages) for (const row of rows) yield toRecord(row, agentId);
+): Paged<SqlValue[], AgentToolCallRecord> {
+  return iterateRecords(context, SOURCE, validateToolCallFilter(filter, 'iterate'));
 }
 
-async function readAll({ driver }: SqlContext, query: ToolCallQuery, last?: Row): Promise<Row[]> {
-  const after = last && positionOf(last, CALL_KEY);
-  const { statement, params } = planToolCalls(driver.dialect, query, after);
-  return sortRows(await driver.read(statement, params), CALL_KEY, query.order);
-}
-
-function readOne(context: SqlContext, agentId: string, query: ToolCallQuery, last?: Row): Promise<Row[]> {
-  const window = last && windowAfter(number(last.call_seq), query.order);
-  return ofAgent(context, agentId, [], (keys) => readConversationCalls(context, keys, query, window));
-}
-
-function toRecord(row: Row, agentId = String(row.agent_id)): AgentToolCallRecord {
+/** Of a record's columns, and the agent's id unless it is known. */
+function toRecord(row: readonly SqlValue[], agentId = String(row[AGENT_ID_PLACE])): AgentToolCallRecord {
   try {
-    return { agentId, ...decodeToolCall(row) };
+    return { agentId, ...decodeRecord(row) };
   } catch (cause) {
     if (!(cause instanceof CorruptDataError)) throw cause;
     throw new CorruptDataError(`Agent "${agentId}": ${cause.message}`, { cause });

@@ -23,10 +23,8 @@ function keySource(dialect: Dialect): string[] {
 }
 
 function metadataIndex(dialect: Dialect): string[] {
-  if (dialect.name === 'postgres') {
-    return [
-      `CREATE INDEX kode_metadata_document ON ${dialect.table('metadata_jsonb')} USING gin (document jsonb_path_ops)`,
-    ];
-  }
-  return [`CREATE INDEX kode_metadata_by_value ON ${dialect.table('metadata')} (path, value, agent, tree)`];
+  if (dialect.name !== 'postgres') return [];
+  return [
+    `CREATE INDEX kode_metadata_document ON ${dialect.table('metadata_jsonb')} USING gin (document jsonb_path_ops)`,
+  ];
 }

@@ -38,6 +38,7 @@ const REQUIRED: Record<string, readonly string[]> = {
     'message_count',
     'call_count',
     'unlinked_calls',
+    'unanswered_calls',
     'pending_approvals',
     'usage_count',
     'status',
@@ -62,7 +63,7 @@ const REQUIRED: Record<string, readonly string[]> = {
     'approval',
     'audit',
   ],
-  events: ['channel', 'created_at', 'payload'],
+  events: ['count', 'channels', 'created_at', 'payload'],
   deltas: ['message_count', 'sequence', 'payload'],
   todos: ['version', 'updated_at', 'payload'],
   usage: ['created_at', 'model'],
@@ -70,7 +71,6 @@ const REQUIRED: Record<string, readonly string[]> = {
   compactions: ['position', 'upto', 'created_at', 'messages'],
   documents: ['created_at', 'updated_at', 'payload'],
   operations: ['fingerprint', 'version', 'message_count', 'cursor', 'created_at'],
-  metadata: ['value'],
   metadata_jsonb: ['document'],
 };
 
@@ -111,5 +111,6 @@ function createTable(dialect: Dialect, name: string, definition: Table): string 
   lines.push(`PRIMARY KEY (${definition.key.join(', ')})`);
   const foreign = FOREIGN_KEYS[name];
   if (foreign) lines.push(foreign.replace(/\{(\w+)\}/g, (_match, other: string) => dialect.table(other)));
-  return `CREATE TABLE ${dialect.table(name)} (\n  ${lines.join(',\n  ')}\n)`;
+  const clustered = definition.clustered && dialect.name === 'sqlite' ? ' WITHOUT ROWID' : '';
+  return `CREATE TABLE ${dialect.table(name)} (\n  ${lines.join(',\n  ')}\n)${clustered}`;
 }

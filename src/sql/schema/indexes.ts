@@ -1,4 +1,5 @@
 import type { DialectName } from '../dialect.ts';
+import { ROLE_CODES } from './tables.ts';
 
 /**
  * The indexes beside the primary keys, and the queries that each is for. SQLite's statements name the
@@ -27,10 +28,13 @@ export const KIND_CONDITIONS = {
   other: '(kinds & 7) = 0',
 } as const;
 const { text: TEXT, tool_use: TOOL_USE, tool_result: TOOL_RESULT, other: OTHER } = KIND_CONDITIONS;
+const SYSTEM = `role = ${ROLE_CODES.system}`;
 /** A query without a role merges the three. */
 const BY_ROLE = 'role, created_at, tree, branch, seq';
 /** Instants of a branch rise with seq. */
 const BY_BRANCH_AND_ROLE = 'tree, branch, role, created_at, seq';
+/** Rows of events that hold more than the channel in which most events are. */
+export const RARE_CHANNELS = 'channels <> 1';
 
 export const INDEXES = {
   // Sessions.
@@ -54,13 +58,52 @@ export const INDEXES = {
   messages_tool_result: { table: 'messages', columns: BY_ROLE, where: `${OWNED} AND ${TOOL_RESULT}` },
   messages_other: { table: 'messages', columns: BY_ROLE, where: `${OWNED} AND ${OTHER}` },
   // Messages of one conversation, per branch of its chain. Without a filter, the primary key serves.
-  branch_messages_text: { table: 'messages', columns: BY_BRANCH_AND_ROLE, where: TEXT },
-  branch_messages_tool_use: { table: 'messages', columns: BY_BRANCH_AND_ROLE, where: TOOL_USE },
-  branch_messages_tool_result: { table: 'messages', columns: BY_BRANCH_AND_ROLE, where: TOOL_RESULT },
-  branch_messages_other: { table: 'messages', columns: BY_BRANCH_AND_ROLE, where: OTHER },
+  // SQLite tests role and kind on the narrow entries of one index, where the messages of a commit are
+  // neighbours; what is rare in a conversation has an index that costs the others nothing. PostgreSQL would
+  // have to look at each row for its kind.
+  branch_messages: {
+    table: 'messages',
+    columns: 'tree, branch, created_at, seq, role, kinds',
+    only: 'sqlite',
+  },
+  branch_messages_system: {
+    table: 'messages',
+    columns: 'tree, branch, created_at, seq, kinds',
+    where: SYSTEM,
+    only: 'sqlite',
+  },
+  branch_messages_text: {
+    table: 'messages',
+    columns: BY_BRANCH_AND_ROLE,
+    where: TEXT,
+    only: 'postgres',
+  },
+  branch_messages_tool_use: {
+    table: 'messages',
+    columns: BY_BRANCH_AND_ROLE,
+    where: TOOL_USE,
+    only: 'postgres',
+  },
+  branch_messages_tool_result: {
+    table: 'messages',
+    columns: BY_BRANCH_AND_ROLE,
+    where: TOOL_RESULT,
+    only: 'postgres',
+  },
+  branch_messages_other: {
+    table: 'messages',
+    columns: BY_BRANCH_AND_ROLE,
+    where: OTHER,
+    only: 'postgres',
+  },
 
   // Tool calls over all agents. A query that names neither merges all states.
-  calls_by_state: { table: 'tool_calls', columns: 'state, created_at, tree, branch, call_seq', where: OWNED },
+  // With the durations, of which statistics are made over all agents.
+  calls_by_state: {
+    table: 'tool_calls',
+    columns: 'state, created_at, tree, branch, call_seq, duration_ms',
+    where: OWNED,
+  },
   calls_by_tool: {
     table: 'tool_calls',
     columns: 'tool_name, created_at, tree, branch, call_seq',
@@ -108,8 +151,9 @@ export const INDEXES = {
     where: 'approval_required = 1',
   },
 
-  // Events of the rarer channels; the timeline itself is the primary key.
-  events_by_channel: { table: 'events', columns: 'tree, agent, channel, cursor', where: 'channel <> 0' },
+  // Events of the rarer channels: a query for one merges the sets that it is in. The timeline itself is the
+  // primary key.
+  events_by_channels: { table: 'events', columns: 'tree, agent, channels, cursor', where: RARE_CHANNELS },
 } as const satisfies Record<string, Index>;
 
 export type IndexName = keyof typeof INDEXES;

@@ -18,6 +18,8 @@ export interface Table {
   readonly columns: Readonly<Record<string, ColumnKind>>;
   /** The primary key; it begins with the tree, so that the schema can be sharded by it. */
   readonly key: readonly string[];
+  /** On SQLite the rows lie in the primary key itself: for narrow rows, which would be half as large again. */
+  readonly clustered?: boolean;
 }
 
 /**
@@ -32,6 +34,7 @@ export const TABLES = {
   directory: {
     columns: { agent_id: 'name', tree: 'key', agent: 'key' },
     key: ['agent_id'],
+    clustered: true,
   },
   /** The narrow row that every commit updates and locks. */
   heads: {
@@ -49,6 +52,8 @@ export const TABLES = {
       call_count: 'int',
       /** Calls that no message's tool_use block is known for. */
       unlinked_calls: 'int',
+      /** Calls that a message asked for and none has answered: without any, a fork copies no calls. */
+      unanswered_calls: 'int',
       pending_approvals: 'int',
       usage_count: 'int',
       status: 'small',
@@ -68,6 +73,7 @@ export const TABLES = {
       watched_until: 'instant',
     },
     key: ['tree', 'agent'],
+    clustered: true,
   },
   /** What changes rarely or is wide. */
   agents: {
@@ -107,6 +113,7 @@ export const TABLES = {
       adopted: 'small',
     },
     key: ['tree', 'branch'],
+    clustered: true,
   },
   messages: {
     columns: {
@@ -153,13 +160,18 @@ export const TABLES = {
     },
     key: ['tree', 'branch', 'call_seq'],
   },
+  /** Events of one instant in a row: a turn's are written, and read, together. */
   events: {
     columns: {
       tree: 'key',
       agent: 'key',
       cursor: 'cursor',
-      channel: 'small',
+      /** Number of events; `cursor` is the last one's. */
+      count: 'int',
+      /** Bits of the channels in it: see `CHANNEL_BITS`. */
+      channels: 'small',
       created_at: 'stamp',
+      /** A JSON array of the events, each as its exact text. */
       payload: 'text',
     },
     key: ['tree', 'agent', 'cursor'],
@@ -189,6 +201,7 @@ export const TABLES = {
       config_hash: 'text',
     },
     key: ['tree', 'agent', 'usage_seq'],
+    clustered: true,
   },
   snapshots: {
     columns: {
@@ -247,11 +260,16 @@ export const TABLES = {
       created_at: 'stamp',
     },
     key: ['tree', 'agent', 'operation_id'],
+    clustered: true,
   },
-  /** Scalars of agents' metadata by path: SQLite's index for metadata filters. */
+  /**
+   * Scalars of agents' metadata: SQLite's index for metadata filters, and nothing else. An agent's own rows
+   * are found by the text that they were made of, so that none is stored a second time.
+   */
   metadata: {
-    columns: { tree: 'key', agent: 'key', path: 'name', value: 'name' },
-    key: ['tree', 'agent', 'path'],
+    columns: { path: 'name', value: 'name', agent: 'key', tree: 'key' },
+    key: ['path', 'value', 'agent', 'tree'],
+    clustered: true,
   },
   /** The same for PostgreSQL: the metadata as JSONB under a GIN index. */
   metadata_jsonb: {
@@ -269,10 +287,12 @@ export function table(name: TableName): Table {
 /** Bits of `messages.kinds`. */
 export const KIND_BITS = { text: 1, tool_use: 2, tool_result: 4, other: 8 } as const;
 
+/** Bits of `events.channels`. */
+export const CHANNEL_BITS = { progress: 1, control: 2, monitor: 4 } as const;
+
 /** Small integers for the words that repeat in every row. Never renumber: they are on disk. */
 export const ROLE_CODES = { user: 0, assistant: 1, system: 2 } as const;
 export const STATUS_CODES = { idle: 0, running: 1, awaiting_approval: 2, interrupted: 3 } as const;
-export const CHANNEL_CODES = { progress: 0, control: 1, monitor: 2 } as const;
 export const STATE_CODES = {
   pending: 0,
   approval_required: 1,

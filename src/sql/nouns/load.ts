@@ -1,0 +1,91 @@
+import type { SqlContext } from '../context.ts';
+import { type Conversation, findConversation } from '../conversation.ts';
+import type { Driver, Script, SqlValue } from '../driver.ts';
+import { type TABLES, type TableName, table } from '../schema/tables.ts';
+import { Union, type ValueType } from '../union.ts';
+import { AgentStatement, exists, type HeadSource, ofAgent, type Whom } from '../whom.ts';
+
+/**
+ * Something that is loaded of an agent, as of one moment. SQLite, where statements cost little, reads it
+ * piece by piece in one transaction. PostgreSQL answers all selects with one statement, and so in one round
+ * trip.
+ */
+export interface Load<T> {
+  /** SQLite. */
+  script(agentId: string, state: Conversation): Script<T>;
+  /** PostgreSQL: `decode` gets the rows of each select, in no order. */
+  readonly query: MomentQuery;
+  decode(agentId: string, rows: readonly SqlValue[][][]): T;
+}
+
+export async function load<T>(context: SqlContext, agentId: string, what: Load<T>): Promise<T> {
+  const { driver } = context;
+  const { value } = await ofAgent(context, agentId, async (whom) => {
+    if (driver.dialect.name === 'sqlite') {
+      return driver.snapshot(function* () {
+        const state = yield* findConversation(whom);
+        return state && { value: yield* what.script(agentId, state) };
+      });
+    }
+    const rows = await what.query.read(driver, whom);
+    return rows && { value: what.decode(agentId, rows) };
+  });
+  return value;
+}
+
+type ColumnOf<T extends TableName> = `${T}.${keyof (typeof TABLES)[T]['columns'] & string}`;
+export type LoadColumn = { [T in TableName]: ColumnOf<T> }[TableName] | 'chain.depth';
+
+/**
+ * `from` begins at `own` or `chain`, and calls tables and subqueries by the names in `columns`. It may go on to
+ * an ORDER and a LIMIT.
+ */
+export interface LoadSelect {
+  readonly columns: readonly LoadColumn[];
+  readonly from: string;
+}
+
+/** Selects that are read together. */
+export class MomentQuery {
+  readonly #statement: AgentStatement;
+  readonly #union: Union;
+
+  constructor(name: string, selects: readonly LoadSelect[]) {
+    const union = new Union(
+      selects.map(({ columns, from }) => {
+        return { columns: columns.map((sql) => ({ sql, type: typeOf(sql) })), from };
+      }),
+    );
+    this.#union = union;
+    this.#statement = new AgentStatement(name, (head) => `${chainFrom(head)} ${union.text}`);
+  }
+
+  /** The rows of each select; undefined when there is no such agent. */
+  async read(driver: Driver, whom: Whom): Promise<SqlValue[][][] | undefined> {
+    const rows = await this.#statement.read(driver, whom);
+    if (rows.length === 0 && !(await exists(driver, whom))) return undefined;
+    return this.#union.split(rows);
+  }
+}
+
+/**
+ * What selects begin with: the agent's head (`own`), and the branches of its conversation, the nearest first,
+ * each with its share of it (`chain`). PostgreSQL reads them once for all selects.
+ */
+function chainFrom({ from, where }: HeadSource): string {
+  return `WITH RECURSIVE own AS MATERIALIZED (SELECT h.* FROM ${from} WHERE ${where}), chain AS (
+    SELECT 0 AS depth, b.tree, b.branch, b.parent, b.fork_seq AS lo, h.message_count AS hi,
+      b.fork_call_seq AS call_lo, h.call_count AS call_hi, b.fork_version, ${Number.MAX_SAFE_INTEGER}::bigint AS version_hi
+    FROM own AS h JOIN {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
+    UNION ALL
+    SELECT c.depth + 1, p.tree, p.branch, p.parent, p.fork_seq, least(c.lo, c.hi), p.fork_call_seq,
+      least(c.call_lo, c.call_hi), p.fork_version, coalesce(c.fork_version, ${Number.MAX_SAFE_INTEGER})
+    FROM chain AS c JOIN {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;
+}
+
+function typeOf(column: LoadColumn): ValueType {
+  const [name, key] = column.split('.') as [TableName | 'chain', string];
+  const kind = name === 'chain' ? 'int' : table(name).columns[key];
+  if (kind === 'text' || kind === 'name') return 'text';
+  return kind === 'real' ? 'double precision' : 'bigint';
+}
