@@ -1,6 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Placed, Point, Row } from '../result.ts';
+import { BACKENDS } from '../targets.ts';
+import { WORKLOADS } from '../workloads/index.ts';
 import type { Outcome, Results } from './json.ts';
 import { drawPlot } from './svg.ts';
 import { cellsOf, HEADINGS } from './table.ts';
@@ -18,7 +20,8 @@ const PLOTS: Record<string, { title: string; xLabel: string; yLabel: string }> =
 };
 
 /** Writes the plots, and the section of docs/performance.md between its two markers. */
-export function writeDocs(results: Results): void {
+export function writeDocs({ machine, outcomes }: Results): void {
+  const results = { machine, outcomes: inOrder(outcomes) };
   const plots = drawPlots(results.outcomes);
   const section = [
     BEGIN,
@@ -38,6 +41,14 @@ export function writeDocs(results: Results): void {
     );
   }
   writeFileSync(PAGE, page.slice(0, begin) + section + page.slice(end + END.length));
+}
+
+/** As they are listed, whichever was measured last. */
+function inOrder(outcomes: readonly Outcome[]): Outcome[] {
+  const places = WORKLOADS.map(({ name }) => name);
+  const place = ({ backend, workload }: Outcome) =>
+    BACKENDS.indexOf(backend) * places.length + places.indexOf(workload);
+  return [...outcomes].sort((one, other) => place(one) - place(other));
 }
 
 function drawPlots(outcomes: readonly Outcome[]): { file: string; title: string }[] {

@@ -17,14 +17,13 @@ export const fencedCommit: Workload = {
     }
     const commit = await fenced(store, 'fenced');
     let turn = bench.turns.nextWithCall();
+    // Each side has a turn that nobody has looked at yet: the second look at the same one is faster.
+    const before = () => {
+      turn = bench.turns.nextWithCall();
+    };
     const repetitions = await interleave(
-      {
-        before: () => {
-          turn = bench.turns.nextWithCall();
-        },
-        run: () => commit(turn),
-      },
-      { run: () => store.commit('plain', turn) },
+      { before, run: () => commit(turn) },
+      { before, run: () => store.commit('plain', turn) },
       bench.effort(300),
     );
     yield timed({ what: 'fenced commit', to: 'plain commit', bound: BOUNDS[bench.backend] }, repetitions);

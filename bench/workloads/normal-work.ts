@@ -6,6 +6,7 @@ import type { Message } from '../../src/model/message.ts';
 import type { ToolCallUpdate } from '../../src/model/tool-call.ts';
 import type { Store } from '../../src/store/store.ts';
 import { interleave, timed } from '../measure.ts';
+import type { RawDatabase } from '../raw/raw.ts';
 import { atMost } from '../result.ts';
 import type { Turn } from '../turns.ts';
 import { type Bounds, METADATA, type Workload } from '../workload.ts';
@@ -19,7 +20,7 @@ export const normalWork: Workload = {
   title: 'Creating an agent, sending to it, and resuming it, against our JSON files',
   backends: ['sqlite', 'postgres'],
   async *run(bench) {
-    const { store } = await bench.open();
+    const { store, raw } = await bench.open();
     const folder = await mkdtemp(join(tmpdir(), 'kode-bench-'));
     const json = new JSONStore(join(folder, 'store'), { durability: 'full' });
     const effort = bench.effort(30);
@@ -40,6 +41,15 @@ export const normalWork: Workload = {
       });
       const what = `create, ${SENDS} turns, resume`;
       yield timed({ what, to, bound: BOUNDS[bench.backend] }, all);
+      const files = async () => {
+        const agentId = `floor-${count}`;
+        await create(json, agentId);
+        for (const turn of turns) await send(json, agentId, turn);
+        await resume(json, agentId);
+      };
+      const bare = { before, run: () => transactions(raw, turns) };
+      const floor = await interleave(bare, { run: files }, effort);
+      yield timed({ what: 'the same transactions by the bare driver', to }, floor);
       const created = await compare((one) => create(one, `other-${count}`));
       yield timed({ what: 'create', to }, created);
       const agentId = `agent-${count}`;
@@ -82,6 +92,29 @@ async function send(store: Store, agentId: string, turn: Turn): Promise<void> {
 function outcomesOf({ content }: Message, { toolCalls }: Turn): ToolCallUpdate[] {
   const ids = new Set(content.flatMap((block) => (block.type === 'tool_use' ? [String(block.id)] : [])));
   return toolCalls.filter(({ toolCallId }) => ids.has(toolCallId));
+}
+
+/** As many transactions as the store makes for the same work, and the same rows. */
+async function transactions(raw: RawDatabase, turns: readonly Turn[]): Promise<void> {
+  const agent = await raw.create(METADATA);
+  for (const turn of turns) {
+    const { messages, toolCalls, events, info } = turn;
+    const nothing: Turn = { messages: [], toolCalls: [], events: [], info };
+    const parts: Turn[] = messages.map((message) => ({ ...nothing, messages: [message], toolCalls: [] }));
+    for (const call of toolCalls) {
+      const asking = parts.find(
+        ({ messages: [message] }) => message && outcomesOf(message, turn).includes(call),
+      );
+      asking?.toolCalls.push(call);
+      parts.push(nothing, nothing);
+    }
+    // The lease is taken and given back, and the turn ends.
+    parts.push(nothing, nothing, { ...nothing, events });
+    for (const part of parts) await raw.commit(agent, part);
+  }
+  await raw.commit(agent, { messages: [], toolCalls: [], events: [], info: turns[0]?.info ?? {} });
+  await raw.load(agent);
+  await raw.commit(agent, { messages: [], toolCalls: [], events: [], info: turns[0]?.info ?? {} });
 }
 
 async function resume(store: Store, agentId: string): Promise<void> {
