@@ -52,3 +52,13 @@ export function join(turns: readonly Turn[]): Turn {
     info: turns.at(-1)?.info ?? {},
   };
 }
+
+/** With an answer at its end, as every turn of an agent has. */
+export function answered(turn: Turn): Turn {
+  if (turn.messages.at(-1)?.role === 'assistant') return turn;
+  const texts = turn.messages.flatMap(({ role, content }) =>
+    role === 'assistant' ? content.filter(({ type }) => type === 'text') : [],
+  );
+  const content = texts.length > 0 ? texts : [{ type: 'text', text: 'That is all.' }];
+  return { ...turn, messages: [...turn.messages, { role: 'assistant', content }] };
+}

@@ -156,7 +156,7 @@ export class Journal {
   }
 }
 
-function asStored<T>(value: T): T {
+export function asStored<T>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T;
 }
 

@@ -5,8 +5,8 @@ import { ApprovalRequiredError } from './errors.ts';
 import { messageOf } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
 import { repeatedTurn } from './repeated-turn.ts';
-import { resultsMessage } from './results.ts';
-import { nameOf, runCalls } from './run-calls.ts';
+import { runCalls } from './run-calls.ts';
+import { type StepEnd, stepFinished } from './step-end.ts';
 import type { TokenUsage, TurnStatus } from './stream-part.ts';
 import { sealCalls, triage } from './triage.ts';
 import { type Notice, record, type Turn } from './turn.ts';
@@ -44,12 +44,12 @@ export async function runTurn(turn: Turn, input: TurnInput | undefined): Promise
 
 async function takeSteps(turn: Turn): Promise<Ending> {
   const { journal, template, signal } = turn;
-  let last: Pick<StepAnswer, 'finishReason' | 'tokens'> = { finishReason: 'unknown', tokens: {} };
+  let last: StepEnd = { finishReason: 'unknown', tokens: {} };
   for (;;) {
     if (journal.stepIsOpen) {
-      await runCalls(turn);
-      if (journal.waitingCalls.length === 0) await commitResults(turn, last);
-      else if (!signal.aborted) return end(turn, 'awaiting_approval', last.finishReason);
+      await runCalls(turn, last);
+      const waits = journal.waitingCalls.length > 0;
+      if (waits && !signal.aborted) return end(turn, 'awaiting_approval', last.finishReason);
     }
     if (signal.aborted) return end(turn, 'interrupted', 'abort');
     if (hasAnswer(journal) || journal.messageCount === 0) return end(turn, 'completed', last.finishReason);
@@ -74,11 +74,10 @@ async function takeSteps(turn: Turn): Promise<Ending> {
 async function acceptInput(turn: Turn, { content, operationId }: TurnInput): Promise<string | undefined> {
   const { journal } = turn;
   if (journal.stepIsOpen) {
-    await runCalls(turn);
+    await runCalls(turn, { finishReason: 'tool-calls', tokens: {} });
     if (journal.waitingCalls.length > 0) {
       throw new ApprovalRequiredError(journal.agentId, await journal.loadWaiting());
     }
-    await commitResults(turn, { finishReason: 'tool-calls', tokens: {} });
   }
   const change = { messages: [{ role: 'user' as const, content }], info: { status: 'running' as const } };
   if (operationId === undefined) {
@@ -140,16 +139,6 @@ async function commitPartial(turn: Turn, { blocks, usage }: StepAnswer): Promise
   await record(turn, { messages, toolCalls: sealed.updates, usage: [usage] }, []);
 }
 
-/** The results of a step's calls form one message, in the order of the calls. */
-async function commitResults(turn: Turn, step: Pick<StepAnswer, 'finishReason' | 'tokens'>): Promise<void> {
-  const { journal } = turn;
-  const message = await resultsMessage(journal, turn.template);
-  for (const call of journal.calls) {
-    if (call.state === 'denied') turn.emit({ type: 'tool-output-denied', ...nameOf(call) });
-  }
-  await record(turn, { messages: [message] }, [stepFinished(journal.stepNumber - 1, step)]);
-}
-
 /** Stored with the turn's end. Whatever the end, nothing is lost: `run()` goes on from there. */
 async function end(turn: Turn, status: TurnStatus, finishReason: string): Promise<Ending> {
   const stored =
@@ -191,14 +180,6 @@ function answerOf({ context }: Journal): string {
 
 function started({ id }: Turn): Notice {
   return { event: { channel: 'progress', type: 'start', turnId: id }, part: { type: 'start', turnId: id } };
-}
-
-function stepFinished(
-  stepNumber: number,
-  { finishReason, tokens }: Pick<StepAnswer, 'finishReason' | 'tokens'>,
-): Notice {
-  const step = { type: 'finish-step' as const, stepNumber, finishReason, usage: tokens };
-  return { event: { channel: 'progress', ...step }, part: step };
 }
 
 function finished(turn: Turn, status: TurnStatus, finishReason: string): Notice {

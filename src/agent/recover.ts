@@ -32,7 +32,7 @@ export async function recover(journal: Journal, template: ReadyTemplate): Promis
   if (journal.calls.some((call) => isOpen(call) || call.state === 'denied')) return;
   const messageSeq = journal.messageCount;
   await journal.commit({
-    messages: [await resultsMessage(journal, template)],
+    messages: [await resultsMessage(journal.calls, template)],
     events: [
       { channel: 'progress', type: 'message', role: 'user', messageSeq },
       {

@@ -1,7 +1,7 @@
 import { checkJson } from '../model/json.ts';
 import type { Message } from '../model/message.ts';
 import { messageOf } from './failure.ts';
-import type { Journal, StepCall } from './journal.ts';
+import type { StepCall } from './journal.ts';
 import type { ReadyTemplate } from './template.ts';
 import type { KnownTool } from './tool.ts';
 import type { ToolResultOutput } from './translate/model-message.ts';
@@ -12,9 +12,9 @@ import { contentOf } from './translate/tool-output.ts';
  * calls as they are stored and on their tools, so that a step that a crash cut off before its results were
  * committed gets the same ones.
  */
-export async function resultsMessage(journal: Journal, { tools }: ReadyTemplate): Promise<Message> {
+export async function resultsMessage(calls: readonly StepCall[], { tools }: ReadyTemplate): Promise<Message> {
   const content = await Promise.all(
-    journal.calls.map(async (call) => ({
+    calls.map(async (call) => ({
       type: 'tool_result',
       tool_use_id: call.toolCallId,
       ...contentOf(await outputOf(call, tools.get(call.toolName))),

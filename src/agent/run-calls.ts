@@ -3,6 +3,7 @@ import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
+import { commitOutcome, commitResults, nameOf, type Outcome, type StepEnd } from './step-end.ts';
 import type { KnownTool } from './tool.ts';
 import type { ToolContext } from './tool-context.ts';
 import { toModelMessages } from './translate/to-model-messages.ts';
@@ -12,13 +13,19 @@ import { record, type Turn } from './turn.ts';
 const NOT_BEGUN = 'The turn was interrupted before this call began.';
 const INTERRUPTED = 'The turn was interrupted while this call ran; it may have taken effect.';
 
-/** Runs what may run of the step's calls, side by side. Those that wait for a decision stay as they are. */
-export async function runCalls(turn: Turn): Promise<void> {
+/**
+ * Runs what may run of the step's calls, side by side. Those that wait for a decision stay as they are;
+ * if none does, the step's results are in the conversation afterwards.
+ */
+export async function runCalls(turn: Turn, step: StepEnd): Promise<void> {
   const { journal, template } = turn;
   await journal.refreshApprovals();
   await judgeAgain(turn);
   const runnable = journal.calls.filter((call) => isOpen(call) && call.state !== 'approval_required');
-  await sideBySide(runnable, template.toolConcurrency, (call) => runCall(turn, call));
+  await sideBySide(runnable, template.toolConcurrency, async (call) => {
+    await commitOutcome(turn, step, call, await runCall(turn, call));
+  });
+  if (journal.stepIsOpen && journal.waitingCalls.length === 0) await commitResults(turn, step);
 }
 
 /** Calls that another process opened, or that were opened before a crash, and of which nobody has judged here. */
@@ -37,19 +44,19 @@ async function judgeAgain(turn: Turn): Promise<void> {
 }
 
 /**
- * That a call begins is stored before it begins, and how it ended before anybody sees it: what a crash cuts
- * off in between is known to have begun.
+ * That a call begins is stored before it begins, if it wasn't with the answer that asked for it, and how it
+ * ended before anybody sees it: what a crash cuts off in between is known to have begun.
  */
-async function runCall(turn: Turn, call: StepCall): Promise<void> {
+async function runCall(turn: Turn, call: StepCall): Promise<Outcome> {
   const tool = turn.template.tools.get(call.toolName);
-  if (turn.signal.aborted) return fail(turn, call, call.state === 'executing' ? INTERRUPTED : NOT_BEGUN);
-  if (tool?.execute === undefined) return fail(turn, call, `There is no tool named "${call.toolName}".`);
+  if (turn.signal.aborted) return failed(hasBegun(turn, call) ? INTERRUPTED : NOT_BEGUN);
+  if (tool?.execute === undefined) return failed(`There is no tool named "${call.toolName}".`);
   const address = { toolCallId: call.toolCallId, callSeq: call.callSeq };
   let input: unknown;
   try {
     input = await parseInput(await loadSdk(), tool, call.input);
   } catch (error) {
-    return fail(turn, call, messageOf(error));
+    return failed(messageOf(error));
   }
   if (call.state !== 'executing') await record(turn, { toolCalls: [{ ...address, state: 'executing' }] }, []);
   let output: unknown;
@@ -57,20 +64,18 @@ async function runCall(turn: Turn, call: StepCall): Promise<void> {
     output = await execute(turn, tool, tool.execute, call, input);
     checkJson(output, 'output');
   } catch (error) {
-    return fail(turn, call, messageOf(error));
+    return failed(messageOf(error));
   }
-  const { input: _shownByTheMessage, ...name } = nameOf(call);
-  await record(turn, { toolCalls: [{ ...address, state: 'completed', output }] }, [
-    {
-      event: { channel: 'progress', type: 'tool-result', ...name },
-      part: { type: 'tool-result', ...nameOf(call), output },
-    },
-  ]);
+  return { state: 'completed', output };
 }
 
-async function fail(turn: Turn, call: StepCall, error: string): Promise<void> {
-  const verdict = { state: 'failed', error } as const;
-  await record(turn, { toolCalls: [updateOf(call, verdict)] }, noticesOf(nameOf(call), verdict));
+function failed(error: string): Outcome {
+  return { state: 'failed', error };
+}
+
+/** One that this turn asked for is stored as executing with the answer already, a moment before it begins. */
+function hasBegun(turn: Turn, call: StepCall): boolean {
+  return call.state === 'executing' && !turn.cleared.has(call.callSeq);
 }
 
 /** Calls the tool. A tool that doesn't heed its signal is left behind when its time is up. */
@@ -130,10 +135,6 @@ function contextOf(turn: Turn, call: StepCall, signal: AbortSignal): ToolContext
     },
     spawn: turn.spawn(call, signal),
   };
-}
-
-export function nameOf({ callSeq, toolCallId, toolName, input }: StepCall) {
-  return { callSeq, toolCallId, toolName, input };
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

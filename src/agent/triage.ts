@@ -37,10 +37,26 @@ export async function triage(turn: Turn, { blocks, refusals }: StepAnswer): Prom
     }),
   );
   return {
-    updates: sorted.flatMap(({ updates }) => updates),
+    updates: [...sorted.flatMap(({ updates }) => updates), ...beginning(turn, uses, first)],
     notices: sorted.flatMap(({ notices }) => notices),
     ours: sorted.some(({ ours }) => ours),
   };
+}
+
+/** Those that begin at once are stored as executing with their answer, which saves each a commit of its own. */
+function beginning(
+  { cleared, template, signal }: Turn,
+  uses: ToolUseBlock[],
+  first: number,
+): ToolCallUpdate[] {
+  if (signal.aborted) return [];
+  return uses
+    .map(({ id, name }, i) => ({ toolCallId: id, toolName: name, callSeq: first + i }))
+    .filter(
+      ({ callSeq, toolName }) => cleared.has(callSeq) && template.tools.get(toolName)?.execute !== undefined,
+    )
+    .slice(0, template.toolConcurrency)
+    .map(({ toolCallId, callSeq }) => ({ toolCallId, callSeq, state: 'executing' }));
 }
 
 /** Also for calls that are found not begun after a crash: who hasn't been asked for approval is asked now. */
@@ -62,8 +78,11 @@ export async function judge(turn: Turn, call: NewCall): Promise<Verdict> {
   }
 }
 
-export function updateOf({ callSeq, toolCallId }: NewCall, verdict: Verdict): ToolCallUpdate {
-  return { toolCallId, callSeq, ...verdict };
+export function updateOf(
+  { callSeq, toolCallId }: NewCall,
+  change: Pick<ToolCallUpdate, 'state' | 'output' | 'error'>,
+): ToolCallUpdate {
+  return { toolCallId, callSeq, ...change };
 }
 
 export function noticesOf(call: NewCall, verdict: Verdict): Notice[] {

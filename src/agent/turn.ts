@@ -43,12 +43,21 @@ export interface Turn {
 
 /** Something that is committed as an event, and shown as a part with that event's cursor. */
 export interface Notice {
-  event: NewEvent;
+  /** None: what is shown follows from the events around it. */
+  event?: NewEvent;
   part?: AgentStreamPart;
 }
 
-/** Commits with events, and shows each event's part once it is stored. */
-export async function record(turn: Turn, change: TurnCommit, notices: Notice[]): Promise<CommitResult> {
+/**
+ * Commits with events, and shows each event's part once it is stored. On the timeline the messages stand
+ * between what is noted before and after them.
+ */
+export async function record(
+  turn: Turn,
+  change: TurnCommit,
+  after: Notice[],
+  before: Notice[] = [],
+): Promise<CommitResult> {
   const first = turn.journal.messageCount;
   const stored = (change.messages ?? []).map(
     ({ role }, i): Notice => ({
@@ -61,10 +70,13 @@ export async function record(turn: Turn, change: TurnCommit, notices: Notice[]):
       },
     }),
   );
-  const all = [...stored, ...notices];
-  const result = await turn.journal.commit({ ...change, events: all.map(({ event }) => event) });
-  all.forEach(({ part }, i) => {
-    if (part) turn.emit({ ...part, cursor: result.cursor - all.length + 1 + i });
-  });
+  const all = [...before, ...stored, ...after];
+  const events = all.flatMap(({ event }) => event ?? []);
+  const result = await turn.journal.commit({ ...change, events });
+  let cursor = result.cursor - events.length;
+  for (const { event, part } of all) {
+    if (event) cursor += 1;
+    if (part) turn.emit(event ? { ...part, cursor } : part);
+  }
   return result;
 }

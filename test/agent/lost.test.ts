@@ -136,17 +136,15 @@ onEachStore(({ test, testSql }) => {
   /** The commits of a turn with one call, and what is stored in the end when each of them fails once. */
   const COMMITS = [
     'the input',
-    'the answer',
-    'the beginning of a call',
-    "a call's end",
-    'the results',
+    'the answer, and that its call begins',
+    "the call's end, and the results",
     'the end',
   ];
   describe.each(COMMITS.map((what, i) => [what, i + 1] as const))('%s is not stored', (_what, failing) => {
     test('and the store says so: the turn goes on from what is there', async (world) => {
       const { stored, calls, runs } = await turnWithFailure(world, failing, 'before');
       // The call had begun, as far as anybody can tell.
-      const sealed = failing === 4;
+      const sealed = failing === 3;
       expect(calls).toEqual([['c1', sealed ? 'sealed' : 'completed']]);
       expect(stored).toEqual(wholeTurn(sealed));
       expect(runs).toBe(1);
@@ -154,7 +152,7 @@ onEachStore(({ test, testSql }) => {
 
     test('as far as anybody knows, but it is: nothing is there twice', async (world) => {
       const { stored, calls, runs } = await turnWithFailure(world, failing, 'after');
-      const sealed = failing === 3;
+      const sealed = failing === 2;
       expect(calls).toEqual([['c1', sealed ? 'sealed' : 'completed']]);
       expect(stored).toEqual(wholeTurn(sealed));
       expect(runs).toBe(sealed ? 0 : 1);

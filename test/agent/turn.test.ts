@@ -54,10 +54,8 @@ onEachStore(({ test, testSql }) => {
       })),
     ).toEqual([
       { messages: [userSays('Go.')], info: { status: 'running' } },
-      { messages: [modelAsks(['act', 'c1', { n: 1 }])] },
-      { toolCalls: [{ ...call, state: 'executing' }] },
-      { toolCalls: [{ ...call, state: 'completed', output: 1 }] },
-      { messages: [results(['c1', 1])] },
+      { messages: [modelAsks(['act', 'c1', { n: 1 }])], toolCalls: [{ ...call, state: 'executing' }] },
+      { messages: [results(['c1', 1])], toolCalls: [{ ...call, state: 'completed', output: 1 }] },
       { messages: [modelSays('Done.')], info: { status: 'idle' } },
     ]);
   });
