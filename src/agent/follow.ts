@@ -70,12 +70,11 @@ async function* follow(
 
 /** The cursor before the turn under way, or the newest one when there is none. */
 async function beginningOfTurn(store: ExtendedStore, agentId: string): Promise<number> {
-  let start: number | undefined;
   let newest = 0;
-  for await (const { cursor, event } of store.readEvents(agentId, { channel: 'progress' })) {
-    newest = cursor;
-    if (isTurnEvent(event, 'start')) start = cursor - 1;
-    else if (isTurnEvent(event, 'finish') || isTurnEvent(event, 'error')) start = undefined;
+  for await (const { cursor, event } of store.readEvents(agentId, { channel: 'progress', order: 'desc' })) {
+    if (isTurnEvent(event, 'start')) return cursor - 1;
+    newest = Math.max(newest, cursor);
+    if (isTurnEvent(event, 'finish') || isTurnEvent(event, 'error')) break;
   }
-  return start ?? newest;
+  return newest;
 }

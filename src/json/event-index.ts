@@ -1,5 +1,11 @@
 import type { Place } from './lines.ts';
 
+export interface EventLine {
+  readonly place: Place;
+  /** The cursor before the line's first event. */
+  readonly before: number;
+}
+
 /** Where an agent's events lie in its log. Their payloads stay on disk. */
 export class EventIndex {
   /** The last cursor of each line that holds events. */
@@ -13,8 +19,18 @@ export class EventIndex {
     this.#lengths.push(place.length);
   }
 
-  /** The line with the first event after a cursor, and the cursor before its first event. */
-  after(cursor: number): { place: Place; before: number } | undefined {
+  /** The line with the first event after a cursor. */
+  after(cursor: number): EventLine | undefined {
+    return this.#line(this.#firstAfter(cursor));
+  }
+
+  /** The line with the last event before a cursor. */
+  before(cursor: number): EventLine | undefined {
+    if (cursor <= 1) return undefined;
+    return this.#line(Math.min(this.#firstAfter(cursor - 2), this.#last.length - 1));
+  }
+
+  #firstAfter(cursor: number): number {
     let low = 0;
     let high = this.#last.length;
     while (low < high) {
@@ -22,9 +38,13 @@ export class EventIndex {
       if ((this.#last[middle] ?? 0) > cursor) high = middle;
       else low = middle + 1;
     }
-    const offset = this.#offsets[low];
-    const length = this.#lengths[low];
+    return low;
+  }
+
+  #line(at: number): EventLine | undefined {
+    const offset = this.#offsets[at];
+    const length = this.#lengths[at];
     if (offset === undefined || length === undefined) return undefined;
-    return { place: { offset, length }, before: this.#last[low - 1] ?? 0 };
+    return { place: { offset, length }, before: this.#last[at - 1] ?? 0 };
   }
 }

@@ -30,6 +30,7 @@ import type {
   Store,
   WriteOptions,
 } from '../store/store.ts';
+import { validateEventOptions } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
 import {
   checkDecision,
@@ -47,7 +48,7 @@ import type { Durability } from './log-file.ts';
 import { Paths } from './paths.ts';
 import { planCommit, planCreation } from './plan-commit.ts';
 import { planDecision } from './plan-decision.ts';
-import { checkReadOptions, readEventPage } from './read-events.ts';
+import { beginningOf, readEventPage } from './read-events.ts';
 import { Session } from './session.ts';
 import { documentKey } from './state.ts';
 import * as views from './views.ts';
@@ -146,10 +147,10 @@ export class JSONStore implements Store {
   }
 
   async *readEvents(agentId: string, options?: ReadEventsOptions): AsyncGenerator<StoredEvent> {
-    const { since, channel } = checkReadOptions(options);
-    for (let next: number | undefined = since; next !== undefined; ) {
+    const query = validateEventOptions(options);
+    for (let next: number | undefined = beginningOf(query); next !== undefined; ) {
       const from: number = next;
-      const page = await this.#use(agentId, (agent) => readEventPage(agent, from, channel));
+      const page = await this.#use(agentId, (agent) => readEventPage(agent, from, query));
       yield* page.events;
       next = page.next;
     }

@@ -44,6 +44,7 @@ export interface TodoSnapshot {
 }
 
 export type Channel = 'progress' | 'control' | 'monitor';
+export const CHANNELS: readonly Channel[] = ['progress', 'control', 'monitor'];
 
 /** An entry for an agent's timeline. Everything beside `channel` and `type` is the caller's. */
 export interface NewEvent {

@@ -23,6 +23,7 @@ import type {
   AgentStats,
   MessageQueryFilter,
   SessionQueryFilter,
+  SortOrder,
   StatsFilter,
   ToolCallQueryFilter,
 } from './filters.ts';
@@ -57,6 +58,8 @@ export interface ReadEventsOptions {
   /** A cursor, or a bookmark: events after it. Default: from the beginning. */
   since?: number | { seq: number; timestamp?: number } | undefined;
   channel?: Channel | undefined;
+  /** `desc`: the newest first, as of the moment when the iteration begins. Default: `asc`. */
+  order?: SortOrder | undefined;
 }
 
 export interface ForkOptions {

@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts';
-import { AGENT_STATUSES, type AgentStatus } from '../model/agent.ts';
+import { AGENT_STATUSES, type AgentStatus, CHANNELS, type Channel } from '../model/agent.ts';
 import { describe, validateAgentId, validateName } from '../model/ids.ts';
 import { toInstant } from '../model/instants.ts';
 import type { Role } from '../model/message.ts';
@@ -51,6 +51,14 @@ export interface ToolCallQuery extends CreatedRange, PageSpec {
   hasApproval?: boolean;
 }
 
+/** Which of an agent's events to read. */
+export interface EventQuery {
+  /** The cursor after which they come. */
+  since: number;
+  channel?: Channel;
+  order: SortOrder;
+}
+
 /** An iterator takes any limit and no offset. */
 export type FilterUse = 'query' | 'iterate';
 
@@ -88,6 +96,12 @@ const TOOL_CALLS: Checks<Omit<ToolCallQuery, keyof PageSpec>> = {
   hasApproval: checkBoolean,
 };
 
+const EVENTS: Checks<EventQuery> = {
+  since: checkSince,
+  channel: oneOf(CHANNELS),
+  order: oneOf(['asc', 'desc']),
+};
+
 const PAGES: Record<FilterUse, Checks<PageSpec>> = {
   query: { limit: limitUpTo(MAX_LIMIT), offset: checkOffset, order: oneOf(['asc', 'desc']) },
   iterate: {
@@ -122,6 +136,10 @@ export function validateToolCallFilter(filter: unknown, use: FilterUse = 'query'
 
 export function validateStatsFilter(filter: unknown): StatsQuery {
   return { metadata: [], ...check(filter, STATS) };
+}
+
+export function validateEventOptions(options: unknown): EventQuery {
+  return { since: 0, order: 'asc', ...check(options, EVENTS) };
 }
 
 function defaultPage(use: FilterUse): PageSpec {
@@ -184,6 +202,13 @@ function limitUpTo(max: number): Check<number> {
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
     throw new ValidationError(field, `must be a whole number, ${range}`);
   };
+}
+
+/** A cursor, or a bookmark with one. */
+export function checkSince(field: string, value: unknown): number {
+  const cursor = typeof value === 'object' && value !== null && 'seq' in value ? value.seq : value;
+  if (typeof cursor === 'number' && Number.isSafeInteger(cursor) && cursor >= 0) return cursor;
+  throw new ValidationError(field, `must be a cursor (0 or more) or a bookmark, not ${describe(value)}`);
 }
 
 function checkOffset(field: string, value: unknown): number {

@@ -153,6 +153,40 @@ export function eventsSpec(spec: Spec): void {
         assert.deepEqual(times.slice(3, 5), [minute(1).getTime(), minute(2).getTime()]);
       });
 
+      spec.test('newest first, of any channel and down to any cursor', async ({ store, reopen }) => {
+        await createAgent(store, 'a');
+        const written: Channel[] = [];
+        // One, many and none of a channel in a commit.
+        for (const size of [1, 4, 2, 1, 7, 3]) {
+          const events = Array.from({ length: size }, (_, n) => CHANNELS[(n * size) % 3] ?? 'progress');
+          written.push(...events);
+          await store.commit('a', { events: events.map((channel) => event(channel, channel)) });
+        }
+        const again = await reopen();
+        for (const channel of [undefined, ...CHANNELS]) {
+          for (let since = 0; since <= written.length + 1; since++) {
+            const options = { channel, since };
+            const newest = await collect(again.readEvents('a', { ...options, order: 'desc' }));
+            assert.deepEqual(newest, (await collect(again.readEvents('a', options))).reverse());
+          }
+        }
+        for await (const { cursor } of again.readEvents('a', { order: 'desc' })) {
+          assert.equal(cursor, written.length);
+          break;
+        }
+      });
+
+      spec.test('newest first, by the moment when the reading began', async ({ store }) => {
+        await createAgent(store, 'a');
+        for (let n = 0; n < 120; n += 1) await store.appendEvent('a', progress(`${n + 1}`));
+        const seen: number[] = [];
+        for await (const { cursor } of store.readEvents('a', { order: 'desc' })) {
+          seen.push(cursor);
+          if (cursor % 50 === 0) await store.appendEvent('a', progress('later'));
+        }
+        assert.deepEqual(seen, upTo(120).reverse());
+      });
+
       spec.test('since a cursor: what comes after it', async ({ store, reopen }) => {
         await ten(store);
         const again = await reopen();
@@ -226,6 +260,10 @@ export function eventsSpec(spec: Spec): void {
         await refused(store.appendEvent('a', progress(type)), 'type');
       }
       await refused(collect(store.readEvents('a', { channel: wrong('gossip') })), 'channel');
+      await refused(collect(store.readEvents('a', { order: wrong('newest') })), 'order');
+      await refused(collect(store.readEvents('a', wrong({ chanel: 'progress' }))), 'chanel');
+      await refused(collect(store.readEvents('a', { since: -1 })), 'since');
+      await refused(collect(store.readEvents('a', { since: wrong({ seq: 'x' }) })), 'since');
       assert.equal(await (await reopen()).appendEvent('a', progress('x'.repeat(255))), 1);
     });
 

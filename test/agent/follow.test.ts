@@ -106,6 +106,31 @@ describe.each(KINDS)('%s', (kind) => {
 });
 
 onEachStore(({ test, testSql }) => {
+  testSql('who follows looks back no further than the turn under way', async ({ store, provider }) => {
+    const agent = await create(store, await provider(() => says('Fine.')));
+    for (let n = 0; n < 20; n += 1) await agent.send('Go on.');
+    let read = 0;
+    const counting = new Proxy(store, {
+      get(target, name: keyof ExtendedStore) {
+        const member: unknown = target[name];
+        if (typeof member !== 'function') return member;
+        if (name !== 'readEvents') return member.bind(target);
+        return async function* (...args: Parameters<ExtendedStore['readEvents']>) {
+          for await (const event of target.readEvents(...args)) {
+            read += 1;
+            yield event;
+          }
+        };
+      },
+    });
+    const following = follow(counting);
+    await vi.waitFor(() => expect(read).toBeGreaterThan(0));
+    const live = await collect(agent.stream('Once more.'));
+    expect(told((await following).parts)).toEqual(told(live.parts));
+    // That the last turn had ended, and perhaps this turn's events again when its answer was overheard.
+    expect(read).toBeLessThan(20);
+  });
+
   test('what is written tells which answer and step it belongs to', async ({ store, provider }) => {
     const model = await provider([...steps.slice(1), says(STORY, { chunkSize: 4, hangAfter: 3 })]);
     const agent = await create(store, model, { tools });

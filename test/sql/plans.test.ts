@@ -139,7 +139,11 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
 
     it('use an index for the events of an agent, of a channel, after a cursor', async () => {
       const filters = [undefined, 'progress', 'control', 'monitor'] as const;
-      const all = filters.flatMap((channel) => [{ channel }, { channel, since: 100 }]);
+      const all = filters.flatMap((channel) => [
+        { channel },
+        { channel, since: 100 },
+        { channel, order: 'desc' as const },
+      ]);
       const read = async (context: SqlContext, options: ReadEventsOptions) => {
         for await (const _event of readEvents(context, 'long', options));
       };

@@ -1,7 +1,7 @@
-import { CorruptDataError, EventsPrunedError, ValidationError } from '../../errors.ts';
+import { CorruptDataError, EventsPrunedError } from '../../errors.ts';
 import type { Channel, StoredEvent } from '../../model/agent.ts';
-import { describe } from '../../model/ids.ts';
-import type { ReadEventsOptions } from '../../store/store.ts';
+import type { SortOrder } from '../../store/filters.ts';
+import type { EventQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Driver, Row } from '../driver.ts';
@@ -9,8 +9,8 @@ import { RARE_CHANNELS } from '../schema/indexes.ts';
 import { CHANNEL_BITS } from '../schema/tables.ts';
 import { type Statement, statement } from '../statement.ts';
 
-/** Rows, each of which may hold a turn's events. */
-const PAGE = 200;
+/** Rows, each of which may hold a turn's events. Who begins with the newest seldom goes far. */
+const PAGE: Record<SortOrder, number> = { asc: 200, desc: 50 };
 
 /** Events that were stored together. */
 export interface EventPack {
@@ -23,83 +23,114 @@ export interface EventPack {
 
 export interface EventPage {
   readonly packs: readonly EventPack[];
-  /** What comes after this cursor isn't in the page. */
+  /** The cursor that the page ends with, and the next one goes on from. */
   readonly end: number;
   readonly isLast: boolean;
+  /** Events up to this cursor were removed. */
+  readonly pruned: number;
 }
 
 const COLUMNS = 'cursor, count, created_at, payload';
-const OF_AGENT = 'tree = $1 AND agent = $2 AND cursor > $3';
-const PAGE_END = 'ORDER BY cursor LIMIT $4';
+/** Rows with events after a cursor; the newest first, also only those before another one. */
+const OF_AGENT: Record<SortOrder, string> = {
+  asc: 'tree = $1 AND agent = $2 AND cursor > $3',
+  desc: 'tree = $1 AND agent = $2 AND cursor > $3 AND cursor < $5',
+};
 
 /** The head comes along so that a missing agent and pruned events are told apart from no events. */
-function pageOf(rows: string): string {
+function pageOf(rows: string, order: SortOrder): string {
   return `SELECT h.pruned_cursor, e.cursor, e.count, e.created_at, e.payload
    FROM {heads} h LEFT JOIN (${rows}) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor`;
+   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor ${order}`;
 }
 
-function inOrder(condition: string): string {
-  return `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT} ${condition} ${PAGE_END}`;
+function pageEnd(order: SortOrder): string {
+  return `ORDER BY cursor ${order} LIMIT $4`;
+}
+
+function inOrder(condition: string, order: SortOrder): string {
+  return pageOf(
+    `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} ${condition} ${pageEnd(order)}`,
+    order,
+  );
 }
 
 /**
  * The index has an order within each set of channels: the sets that the channel is in are merged. SQLite reads
  * them side by side as they are; PostgreSQL does where each is in order by itself, which SQLite has no words for.
  */
-function merged(channel: Channel, set: (query: string) => string): string {
+function merged(channel: Channel, order: SortOrder, set: (query: string) => string): string {
   const sets = [2, 3, 4, 5, 6, 7].filter((bits) => (bits & CHANNEL_BITS[channel]) !== 0);
   const queries = sets.map((bits) =>
-    set(`SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT} AND channels = ${bits} AND ${RARE_CHANNELS}`),
+    set(
+      `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} AND channels = ${bits} AND ${RARE_CHANNELS}`,
+    ),
   );
-  return pageOf(`${queries.join(' UNION ALL ')} ${PAGE_END}`);
+  return pageOf(`${queries.join(' UNION ALL ')} ${pageEnd(order)}`, order);
 }
 
-function mergedText(channel: Channel): Statement['text'] {
+function mergedText(channel: Channel, order: SortOrder): Statement['text'] {
   return {
-    sqlite: merged(channel, (query) => query),
-    postgres: merged(channel, (query) => `(${query} ${PAGE_END})`),
+    sqlite: merged(channel, order, (query) => query),
+    postgres: merged(channel, order, (query) => `(${query} ${pageEnd(order)})`),
   };
 }
 
-const READ = statement('read_events', pageOf(inOrder('')));
-const READ_CHANNEL: Record<Channel, Statement> = {
-  progress: statement(
-    'read_progress_events',
-    pageOf(inOrder(`AND (channels & ${CHANNEL_BITS.progress}) <> 0`)),
-  ),
-  control: statement('read_control_events', mergedText('control')),
-  monitor: statement('read_monitor_events', mergedText('monitor')),
+function statementsFor(order: SortOrder): Record<Channel | 'all', Statement> {
+  const named = (what: string) => (order === 'asc' ? `read_${what}` : `read_newest_${what}`);
+  return {
+    all: statement(named('events'), inOrder('', order)),
+    progress: statement(
+      named('progress_events'),
+      inOrder(`AND (channels & ${CHANNEL_BITS.progress}) <> 0`, order),
+    ),
+    control: statement(named('control_events'), mergedText('control', order)),
+    monitor: statement(named('monitor_events'), mergedText('monitor', order)),
+  };
+}
+
+const READ: Record<SortOrder, Record<Channel | 'all', Statement>> = {
+  asc: statementsFor('asc'),
+  desc: statementsFor('desc'),
 };
-
-export function sinceCursor(since: ReadEventsOptions['since']): number {
-  const cursor = typeof since === 'object' && since !== null ? since.seq : (since ?? 0);
-  if (typeof cursor !== 'number' || !Number.isSafeInteger(cursor) || cursor < 0) {
-    throw new ValidationError('since', `must be a cursor (0 or more) or a bookmark, not ${describe(since)}`);
-  }
-  return cursor;
-}
-
-export function checkChannel(channel: unknown): void {
-  if (channel !== undefined && !Object.keys(CHANNEL_BITS).includes(channel as string)) {
-    throw new ValidationError('channel', 'must be "progress", "control" or "monitor"');
-  }
-}
 
 /** Rows with events after `since`; undefined when there is no agent under these keys. */
 export async function readPage(
   driver: Driver,
   agentId: string,
   { tree, agent }: AgentKeys,
-  since: number,
-  channel?: Channel,
+  { since, channel }: { since: number; channel?: Channel },
 ): Promise<EventPage | undefined> {
-  const rows = await driver.read(channel ? READ_CHANNEL[channel] : READ, [tree, agent, since, PAGE]);
+  const rows = await driver.read(READ.asc[channel ?? 'all'], [tree, agent, since, PAGE.asc]);
   if (rows.length === 0) return undefined;
-  const pruned = number(rows[0]?.pruned_cursor);
-  if (since < pruned) throw new EventsPrunedError(agentId, since, pruned + 1);
+  const page = pageWith(rows, 'asc', since);
+  assertKept(agentId, since, page);
+  return page;
+}
+
+/** Rows with events after `since`, those just before the cursor `before` first. */
+export async function readNewest(
+  driver: Driver,
+  { tree, agent }: AgentKeys,
+  { since, channel, before }: EventQuery & { before: number },
+): Promise<EventPage | undefined> {
+  const rows = await driver.read(READ.desc[channel ?? 'all'], [tree, agent, since, PAGE.desc, before]);
+  return rows.length === 0 ? undefined : pageWith(rows, 'desc', before);
+}
+
+function pageWith(rows: Row[], order: SortOrder, otherwise: number): EventPage {
   const packs = rows.filter((row) => row.cursor !== null).map(decodePack);
-  return { packs, end: packs.at(-1)?.cursor ?? since, isLast: packs.length < PAGE };
+  return {
+    packs,
+    end: packs.at(-1)?.cursor ?? otherwise,
+    isLast: packs.length < PAGE[order],
+    pruned: number(rows[0]?.pruned_cursor),
+  };
+}
+
+/** A reader who asks for more than is left must not take it for all there was. */
+export function assertKept(agentId: string, since: number, { pruned }: EventPage): void {
+  if (since < pruned) throw new EventsPrunedError(agentId, since, pruned + 1);
 }
 
 function decodePack(row: Row): EventPack {
@@ -115,8 +146,7 @@ function decodePack(row: Row): EventPack {
 export function* unpack(
   agentId: string,
   { cursor: last, count, at, payload }: EventPack,
-  since: number,
-  channel?: Channel,
+  { since, channel }: { since: number; channel?: Channel },
 ): Generator<StoredEvent> {
   const first = last - count + 1;
   const place = () => `events ${first} to ${last} of agent "${agentId}"`;

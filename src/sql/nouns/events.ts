@@ -1,12 +1,13 @@
 import type { Delta, StoredEvent } from '../../model/agent.ts';
 import type { ReadEventsOptions, WatchItem, WatchOptions } from '../../store/store.ts';
+import { checkSince, type EventQuery, validateEventOptions } from '../../store/validate-filter.ts';
 import { withClock } from '../clock.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
-import { checkChannel, readPage, sinceCursor, unpack } from './event-pages.ts';
+import { assertKept, readNewest, readPage, unpack } from './event-pages.ts';
 
 /** How long a watcher waits when nobody wakes it. */
 const POLL_MS = 250;
@@ -56,16 +57,36 @@ export async function* readEvents(
   agentId: string,
   options: ReadEventsOptions,
 ): AsyncGenerator<StoredEvent> {
-  const { channel } = options;
-  let since = sinceCursor(options.since);
-  checkChannel(channel);
-  for (;;) {
-    const page = await context.directory.resolve(agentId, (keys) =>
-      readPage(context.driver, agentId, keys, since, channel),
-    );
-    for (const pack of page.packs) yield* unpack(agentId, pack, since, channel);
+  const query = validateEventOptions(options);
+  if (query.order === 'desc') yield* readBackwards(context, agentId, query);
+  else yield* readForwards(context, agentId, query);
+}
+
+async function* readForwards(
+  { driver, directory }: SqlContext,
+  agentId: string,
+  query: EventQuery,
+): AsyncGenerator<StoredEvent> {
+  for (let { since } = query; ; ) {
+    const rest = { ...query, since };
+    const page = await directory.resolve(agentId, (keys) => readPage(driver, agentId, keys, rest));
+    for (const pack of page.packs) yield* unpack(agentId, pack, rest);
     if (page.isLast) return;
     since = page.end;
+  }
+}
+
+async function* readBackwards(
+  { driver, directory }: SqlContext,
+  agentId: string,
+  query: EventQuery,
+): AsyncGenerator<StoredEvent> {
+  for (let before = Number.MAX_SAFE_INTEGER; ; ) {
+    const rest = { ...query, before };
+    const page = await directory.resolve(agentId, (keys) => readNewest(driver, keys, rest));
+    for (const pack of page.packs) yield* [...unpack(agentId, pack, query)].reverse();
+    if (page.isLast) return assertKept(agentId, query.since, page);
+    before = page.end;
   }
 }
 
@@ -103,7 +124,7 @@ export async function* watchEvents(
   options: WatchOptions,
   closing: AbortSignal,
 ): AsyncGenerator<WatchItem> {
-  let since = sinceCursor(options.since);
+  let since = checkSince('since', options.since ?? 0);
   let lastDelta = 0;
   let announcedAt = Number.NEGATIVE_INFINITY;
   const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
@@ -118,10 +139,10 @@ export async function* watchEvents(
         await context.driver.write(ANNOUNCE, [keys.tree, keys.agent, WATCH_MS]);
       }
       bell.reset();
-      const page = await readPage(context.driver, agentId, keys, since);
+      const page = await readPage(context.driver, agentId, keys, { since });
       if (!page) return;
       for (const pack of page.packs) {
-        for (const event of unpack(agentId, pack, since)) {
+        for (const event of unpack(agentId, pack, { since })) {
           if (signal.aborted) return;
           yield { kind: 'event', ...event };
         }
