@@ -13,7 +13,7 @@ import { iterateMessages, queryMessages } from '../../src/sql/query/messages.ts'
 import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts';
 import { aggregateStats } from '../../src/sql/query/statistics.ts';
 import { iterateToolCalls, queryToolCalls } from '../../src/sql/query/tool-calls.ts';
-import type { SessionQueryFilter } from '../../src/store/filters.ts';
+import type { SessionQueryFilter, ToolCallQueryFilter } from '../../src/store/filters.ts';
 import type { Paged } from '../../src/store/lifecycle.ts';
 import type { ReadEventsOptions } from '../../src/store/store.ts';
 import { answers, asks, user } from '../../src/testing/samples.ts';
@@ -132,6 +132,18 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
     it('use an index for every filter of queryToolCalls', async () => {
       await checkAll(TOOL_CALL_FILTERS, queryToolCalls);
     }, 120_000);
+
+    it('find rows that one range has by a single search, unless some are skipped', async () => {
+      const searches = async (filter: ToolCallQueryFilter) => {
+        explained.recorded.length = 0;
+        await queryToolCalls(explained.context, filter);
+        return explained.recorded.map(({ text }) => text.match(/kode_data_tool_calls/g)?.length);
+      };
+      // SQLite searches for keys alone, and has the rows' places then.
+      const once = explained.context.driver.dialect.name === 'sqlite' ? 2 : 1;
+      expect(await searches({ toolName: 'search', isError: true })).toEqual([once]);
+      expect(await searches({ toolName: 'search', isError: true, offset: 3 })).toEqual([2]);
+    });
 
     it('use an index for the statistics of one agent', async () => {
       await checkAll(['long', 'fork-of-fork'], aggregateStats, () => true);

@@ -3,7 +3,7 @@ import type { Dialect } from '../dialect.ts';
 import { KIND_CONDITIONS, OWNED } from '../schema/indexes.ts';
 import { ROLE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, type KeySelect, lookUp, rowsOfPage, selectPage } from './ordered-keys.ts';
+import { type Arm, type KeySelect, lookUp, rowsOfPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 const KINDS = ['text', 'tool_use', 'tool_result', 'other'] as const;
@@ -61,27 +61,20 @@ function mergedArms(
 export function planMessages(dialect: Dialect, query: MessageQuery, after?: Position): Query {
   const params = new Params();
   const bounds = boundsOf(query, MESSAGE_KEY, after, params);
-  const keys = selectPage(
-    dialect,
-    {
-      table: 'messages',
-      columns: MESSAGE_KEY,
-      ...mergedArms('messages', query, [OWNED, ...bounds]),
-      order: query.order,
-    },
-    query,
-    params,
-  );
-  const message = rowsOfPage(
-    dialect,
-    'messages',
-    'm',
-    'm.tree = k.tree AND m.branch = k.branch AND m.seq = k.seq',
-  );
+  const keys: KeySelect = {
+    table: 'messages',
+    columns: MESSAGE_KEY,
+    ...mergedArms('messages', query, [OWNED, ...bounds]),
+    order: query.order,
+  };
+  const messages = rowsOfPage(dialect, keys, query, params, {
+    alias: 'm',
+    key: 'm.tree = k.tree AND m.branch = k.branch AND m.seq = k.seq',
+  });
   const owner = lookUp(dialect, 'agents', 'a', 'a.tree = m.tree AND a.agent = m.owner');
   return params.query(
     'query_messages',
     `SELECT m.seq, m.created_at, m.payload, a.agent_id, m.tree, m.branch
-     FROM (${keys}) AS k ${message} ${owner}`,
+     FROM ${messages} ${owner}`,
   );
 }

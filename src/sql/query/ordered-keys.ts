@@ -23,6 +23,8 @@ export interface KeySelect {
   /** A row can be in more than one arm. */
   overlapping: boolean;
   order: PageSpec['order'];
+  /** Whole rows instead of keys. */
+  whole?: true;
 }
 
 export function orderBy(columns: readonly string[], order: PageSpec['order']): string {
@@ -61,7 +63,8 @@ export function selectFirst(select: KeySelect, count: number): string {
 }
 
 function scan(select: KeySelect, arm: Arm, hint: string): string {
-  return `SELECT ${select.columns.join(', ')} FROM {${select.table}} AS r ${hint} WHERE ${arm.where.join(' AND ')}`;
+  const columns = select.whole ? 'r.*' : select.columns.join(', ');
+  return `SELECT ${columns} FROM {${select.table}} AS r ${hint} WHERE ${arm.where.join(' AND ')}`;
 }
 
 /**
@@ -74,9 +77,24 @@ export function plannedLimit(count: number): number {
   return 2 ** Math.ceil(Math.log2(count));
 }
 
-/** Joins the rows of the keys `k` of a page, which SQLite knows the places of: a key would be searched for first. */
-export function rowsOfPage(dialect: Dialect, table: TableName, alias: string, key: string): string {
-  return lookUp(dialect, table, alias, dialect.name === 'sqlite' ? `${alias}.rowid = k.place` : key);
+/**
+ * The rows of a page, for FROM. Those of its keys `k` are joined by `key`; SQLite knows their places, and a key
+ * would be searched for first. In PostgreSQL an entry of an index leads to its row: where one range has all rows
+ * and none is skipped, searching for them a second time would cost more the larger the table is.
+ */
+export function rowsOfPage(
+  dialect: Dialect,
+  select: KeySelect,
+  page: Pick<PageSpec, 'limit' | 'offset'>,
+  params: Params,
+  { alias, key }: { alias: string; key: string },
+): string {
+  if (dialect.name !== 'sqlite' && select.arms.length === 1 && page.offset === 0) {
+    return `(${selectPage(dialect, { ...select, whole: true }, page, params)}) AS ${alias}`;
+  }
+  const place = dialect.name === 'sqlite' ? `${alias}.rowid = k.place` : key;
+  const keys = selectPage(dialect, select, page, params);
+  return `(${keys}) AS k ${lookUp(dialect, select.table, alias, place)}`;
 }
 
 /**

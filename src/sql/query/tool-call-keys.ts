@@ -5,7 +5,7 @@ import type { Dialect } from '../dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, lookUp, rowsOfPage, selectPage } from './ordered-keys.ts';
+import { type Arm, type KeySelect, lookUp, rowsOfPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 /** Columns that order tool calls over all agents. */
@@ -54,21 +54,20 @@ export function planToolCalls(dialect: Dialect, query: ToolCallQuery, after?: Po
   const arms: Arm[] = everyState
     ? Object.values(STATE_CODES).map((code) => ({ index, where: [...where, `state = ${code}`] }))
     : [{ index, where }];
-  const keys = selectPage(
-    dialect,
-    { table: 'tool_calls', columns: CALL_KEY, arms, overlapping: false, order: query.order },
-    query,
-    params,
-  );
-  const call = rowsOfPage(
-    dialect,
-    'tool_calls',
-    't',
-    't.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq',
-  );
+  const keys: KeySelect = {
+    table: 'tool_calls',
+    columns: CALL_KEY,
+    arms,
+    overlapping: false,
+    order: query.order,
+  };
+  const calls = rowsOfPage(dialect, keys, query, params, {
+    alias: 't',
+    key: 't.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq',
+  });
   const owner = lookUp(dialect, 'agents', 'a', 'a.tree = t.tree AND a.agent = t.owner');
   return params.query(
     'query_tool_calls',
-    `SELECT ${RECORD}, a.agent_id, t.tree, t.branch FROM (${keys}) AS k ${call} ${owner}`,
+    `SELECT ${RECORD}, a.agent_id, t.tree, t.branch FROM ${calls} ${owner}`,
   );
 }
