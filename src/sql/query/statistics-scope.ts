@@ -61,6 +61,11 @@ export function oneAgent(dialect: Dialect, whom: Whom): Scope {
     `matched AS k ${lookUp(dialect, table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
   const call = 'r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi';
   const nearer = 'own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
+  const calls = `chain AS c ${lookUp(dialect, 'tool_calls', 'r', call)} WHERE NOT EXISTS (
+        SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', nearer)} WHERE n.depth < c.depth)`;
+  // PostgreSQL counts all of it in one statement, and need not look for the calls twice.
+  const found = `, found AS MATERIALIZED (SELECT r.state, r.tool_name, r.is_error, r.duration_ms FROM ${calls})`;
+  const atOnce = dialect.name !== 'sqlite';
   return scopeOf(
     dialect,
     (params) => {
@@ -69,12 +74,12 @@ export function oneAgent(dialect: Dialect, whom: Whom): Scope {
     },
     {
       agents: 'matched AS r WHERE true',
-      calls: `chain AS c ${lookUp(dialect, 'tool_calls', 'r', call)} WHERE NOT EXISTS (
-        SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', nearer)} WHERE n.depth < c.depth)`,
+      calls: atOnce ? 'found AS r WHERE true' : calls,
       usage: ofAgent('usage'),
       snapshots: ofAgent('snapshots'),
       messageCount: '(SELECT coalesce(sum(c.hi), 0) FROM chain AS c WHERE c.depth = 0)',
     },
+    atOnce ? found : '',
   );
 }
 
@@ -106,7 +111,12 @@ function ownedParts(dialect: Dialect): ScopeParts {
   };
 }
 
-function scopeOf(dialect: Dialect, matched: (params: Params) => string, parts: ScopeParts): Scope {
+function scopeOf(
+  dialect: Dialect,
+  matched: (params: Params) => string,
+  parts: ScopeParts,
+  further = '',
+): Scope {
   const join = joinOf(dialect);
   return {
     query(name, select) {
@@ -121,7 +131,7 @@ function scopeOf(dialect: Dialect, matched: (params: Params) => string, parts: S
           SELECT c.depth + 1, c.tree, c.agent, p.agent, p.branch, p.parent, p.fork_seq, p.fork_call_seq, p.adopted,
             CASE WHEN c.fork_seq < c.hi THEN c.fork_seq ELSE c.hi END,
             CASE WHEN c.fork_call_seq < c.call_hi THEN c.fork_call_seq ELSE c.call_hi END
-          FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;
+          FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)${further}`;
       return params.query(name, `${common} ${select(parts)}`);
     },
   };
