@@ -80,20 +80,28 @@ async function createDriver(
       keepAlive: true,
       ...(connection as PoolConfig),
     });
+  const options = clientOptions(pool.options);
+  const endpoint = endpointOf(() => new pg.Client(options));
   // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
   const ignoreIdleError = () => undefined;
   pool.on('error', ignoreIdleError);
-  const options = pool.options as ClientConfig;
   return new PostgresDriver({
     dialect: postgresDialect(schema),
     pool,
     ownsPool: given === undefined,
-    endpoint: endpointOf(() => new pg.Client(options)),
+    endpoint,
     listener: new Listener(schema, () => new pg.Client(options)),
     prepare,
     // A pool of ours has ended before its connections have: they may still break.
     onClose: () => given?.off('error', ignoreIdleError),
   });
+}
+
+/** For a connection beside the pool's: one that nobody answers must not be waited for without end. */
+function clientOptions(options: ClientConfig): ClientConfig {
+  const { connectionTimeoutMillis = CONNECTION_TIMEOUT_MS, password } = options;
+  // The pool hides the password from whoever enumerates its options.
+  return { ...options, connectionTimeoutMillis, password };
 }
 
 /** What a client makes of its options, environment and URL included. */

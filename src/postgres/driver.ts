@@ -1,10 +1,11 @@
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
 import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
-import type { Driver, Row, Script, Shapes, SqlParam, SqlValue, Step } from '../sql/driver.ts';
+import type { Driver, Row, Script, Shapes, SqlParam, Step } from '../sql/driver.ts';
 import { render, type Shape, type Statement, statement } from '../sql/statement.ts';
 import { readOutcome, renderBatch } from './batch.ts';
+import { type Connection, checkOut } from './connection.ts';
 import type { PostgresDialect } from './dialect.ts';
 import { type Endpoint, isConnectionTimeout, isLostStatement, isRetryable, translate } from './errors.ts';
 import { type Gate, gateOf, type Turn } from './gate.ts';
@@ -64,11 +65,11 @@ export class PostgresDriver implements Driver {
   }
 
   read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
-    return this.#unit(1, () => this.#query(this.#pool, source, params));
+    return this.#unit(1, (connection) => this.#query(connection, source, params));
   }
 
   write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
-    return this.#unit(MAX_TRIES, () => this.#query(this.#pool, source, params));
+    return this.#unit(MAX_TRIES, (connection) => this.#query(connection, source, params));
   }
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {
@@ -87,9 +88,8 @@ export class PostgresDriver implements Driver {
 
   async batch(batch: Batch): Promise<BatchOutcome> {
     const { statement: source, params } = renderBatch(batch, this.#listener.channel);
-    return this.#unit(MAX_TRIES, async () =>
-      readOutcome((await this.#query(this.#pool, source, params))[0], batch),
-    );
+    const rows = await this.#unit(MAX_TRIES, (connection) => this.#query(connection, source, params));
+    return readOutcome(rows[0], batch);
   }
 
   async reserveKeys(blocks: number): Promise<number[]> {
@@ -117,62 +117,43 @@ export class PostgresDriver implements Driver {
     this.#onClose();
   }
 
-  async #inTransaction<T>(begin: string, script: () => Script<T>): Promise<T> {
-    return this.#unit(MAX_TRIES, async () => {
-      const client = await this.#pool.connect();
-      let broken: Error | undefined;
-      const onError = (error: Error) => {
-        broken = error;
-      };
-      client.on('error', onError);
-      try {
-        await client.query(begin);
-        const result = await this.#drive(client, script());
-        await client.query('COMMIT');
-        return result;
-      } catch (error) {
-        await client.query('ROLLBACK').catch((rollbackError: Error) => {
-          // The connection is gone, and the server rolls back by itself: the pool must not reuse it.
-          broken = rollbackError;
-        });
-        throw error;
-      } finally {
-        client.off('error', onError);
-        client.release(broken);
-      }
-    });
+  #inTransaction<T>(begin: string, script: () => Script<T>): Promise<T> {
+    return this.#unit(MAX_TRIES, (connection) =>
+      connection.transaction(begin, () => this.#drive(connection, script())),
+    );
   }
 
-  async #drive<T>(client: PoolClient, script: Script<T>): Promise<T> {
+  async #drive<T>(connection: Connection, script: Script<T>): Promise<T> {
     let next = script.next([]);
     while (!next.done) {
-      next = script.next(await this.#step(client, next.value));
+      next = script.next(await this.#step(connection, next.value));
     }
     return next.value;
   }
 
-  async #step(client: PoolClient, step: Step): Promise<Shapes[Shape][] | BatchOutcome> {
-    if (!('batch' in step)) return this.#query(client, step.statement, step.params);
+  async #step(connection: Connection, step: Step): Promise<Shapes[Shape][] | BatchOutcome> {
+    if (!('batch' in step)) return this.#query(connection, step.statement, step.params);
     const { statement: source, params } = renderBatch(step.batch, this.#listener.channel);
-    return readOutcome((await this.#query(client, source, params))[0], step.batch);
+    return readOutcome((await this.#query(connection, source, params))[0], step.batch);
   }
 
   async #query<S extends Shape>(
-    on: Pool | PoolClient,
+    connection: Connection,
     source: Statement<S>,
     params: readonly SqlParam[],
   ): Promise<Shapes[S][]> {
     const { name, text } = this.#compile(source);
     const config = { text, values: [...params], types: TYPES };
-    if (!this.#named || text.startsWith('CREATE')) return rowsOf(on, source.shape, config);
+    if (!this.#named || text.startsWith('CREATE')) return connection.rows(source.shape, config);
     try {
-      return await rowsOf(on, source.shape, { ...config, name });
+      return await connection.rows(source.shape, { ...config, name });
     } catch (error) {
       if (this.#fixedNaming || !isLostStatement(error)) throw error;
       // A transaction pooler is in between: unnamed statements for good. The statement didn't run.
       this.#named = false;
-      if (on !== this.#pool) throw new LostStatement(error);
-      return rowsOf(on, source.shape, config);
+      connection.forgive(error);
+      if (connection.inTransaction) throw new LostStatement(error);
+      return connection.rows(source.shape, config);
     }
   }
 
@@ -180,12 +161,18 @@ export class PostgresDriver implements Driver {
    * What takes one connection of the pool: a statement or a transaction. Deadlocks and serialization failures
    * roll everything back, so the unit as a whole is run again, up to so many times.
    */
-  async #unit<T>(most: number, work: () => Promise<T>): Promise<T> {
+  async #unit<T>(most: number, work: (connection: Connection) => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries += 1) {
       let turn: Turn | undefined;
       try {
         turn = this.#gate.enter() ?? (await this.#gate.turn());
-        const result = await work();
+        const connection = await checkOut(this.#pool);
+        let result: T;
+        try {
+          result = await work(connection);
+        } finally {
+          connection.release();
+        }
         this.#gate.leave();
         return result;
       } catch (error) {
@@ -208,16 +195,6 @@ export class PostgresDriver implements Driver {
     this.#compiled.set(source, compiled);
     return compiled;
   }
-}
-
-async function rowsOf<S extends Shape>(
-  on: Pool | PoolClient,
-  shape: S,
-  config: QueryConfig,
-): Promise<Shapes[S][]> {
-  if (shape === 'objects') return (await on.query(config)).rows;
-  const { rows } = await on.query<SqlValue[]>({ ...config, rowMode: 'array' });
-  return (shape === 'arrays' ? rows : rows.map(([value = null]) => value)) as Shapes[S][];
 }
 
 /** A named statement was lost within a transaction, which is aborted: begin it anew without names. */

@@ -15,6 +15,7 @@ const CONNECTION_TIMEOUT =
 
 interface DriverError {
   code?: string;
+  severity?: string;
   message: string;
   table?: string;
   constraint?: string;
@@ -30,6 +31,22 @@ export function isRetryable(error: unknown): boolean {
 export function isLostStatement(error: unknown): boolean {
   const code = asDriverError(error)?.code;
   return code === '26000' || code === '42P05';
+}
+
+/** Unique violation, serialization failure, deadlock, lock_timeout, statement_timeout. */
+const NORMAL_WORK = new Set(['23505', '40001', '40P01', '55P03', '57014']);
+
+/**
+ * Errors of normal work, which say nothing about the session: an id is taken, others were first. Any other
+ * error may be the session's own: it ended, a statement still runs on it after the client's query_timeout,
+ * others left it in a transaction or under a role, the server became a replica, a prepared plan is outdated.
+ * Only a new session is free of that.
+ */
+export function sparesSession(error: unknown): boolean {
+  const { code = '', severity } = asDriverError(error) ?? {};
+  // A replica that ends a session for its recovery also calls that a serialization failure. The severity is
+  // in the server's language, so that there is no asking for "ERROR"; the other codes never end a session.
+  return NORMAL_WORK.has(code) && severity !== 'FATAL';
 }
 
 /** The pool had no connection to give for as long as it waits. */
@@ -111,6 +128,9 @@ function connectionCheck(code: string, message: string, at: Endpoint): string | 
   }
   if (/Cannot use a pool after calling end/.test(message)) {
     return "The store's pool has been ended. Close the store before a pool of yours.";
+  }
+  if (message === 'Query read timeout') {
+    return `${server} didn't answer within query_timeout. Whether a write under way is stored is unknown: repeat it with the same operationId. Raise query_timeout, or look for what holds the server up (pg_stat_activity).`;
   }
   if (/Connection terminated|Client has encountered a connection error|Connection ended/.test(message)) {
     return `The connection to ${server} was closed. Whether a write under way was stored is unknown: repeat it with the same operationId.`;

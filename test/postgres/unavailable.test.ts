@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KodeError, StoreConfigError, StoreUnavailableError } from '../../src/errors.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import type { PostgresConnection } from '../../src/store/config.ts';
-import { within } from '../../src/testing/timing.ts';
+import { collect } from '../../src/testing/samples.ts';
+import { until, within } from '../../src/testing/timing.ts';
 import { Network } from '../support/network.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 
@@ -118,6 +119,22 @@ describe('a server that cannot be used', () => {
   it('that asks for a password when there is none: says where to put one', async () => {
     const { password: _, ...without } = base;
     expect(await unavailable(storeOn(without))).toMatch(/POSTGRES_PASSWORD.*connection\.password/);
+  });
+
+  it('that asks for a password: has it from a watcher, too', async () => {
+    const pool = new pg.Pool({ ...base, max: 1 });
+    const store = storeOn(pool);
+    await store.saveInfo('watched', {});
+    const end = new AbortController();
+    const watching = collect(store.watch('watched', { signal: end.signal }));
+    const listens = async () =>
+      (await pool.query(`select 1 from pg_stat_activity where query like 'LISTEN%'`)).rows.length === 1;
+    await until(listens, 'it listens');
+    end.abort();
+    await watching;
+    await store.delete('watched');
+    await store.close();
+    await pool.end();
   });
 
   it('without the database: says how to create it', async () => {

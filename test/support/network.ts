@@ -20,10 +20,13 @@ interface Link {
 export class Network {
   /** How often a client began to speak after it had been silent: one for each round trip. */
   roundTrips = 0;
+  /** How many connections were made that nobody answers. */
+  unanswered = 0;
   readonly #target: { host: string; port: number };
   readonly #links = new Set<Link>();
   #server: Server | undefined;
   #port = 0;
+  #silent = false;
   #cut: { when: Cut; at: string; since: string | undefined } | undefined;
 
   private constructor(target: { host: string; port: number }) {
@@ -53,6 +56,11 @@ export class Network {
 
   get cutHappened(): boolean {
     return this.#cut === undefined;
+  }
+
+  /** New connections are made, and nobody answers on them. */
+  silence(): void {
+    this.#silent = true;
   }
 
   /** Breaks every connection. */
@@ -91,6 +99,10 @@ export class Network {
         this.#links.delete(link);
         destroy(link);
       });
+    }
+    if (this.#silent) {
+      this.unanswered += 1;
+      return;
     }
     client.on('data', (chunk) => this.#request(link, chunk));
     server.on('data', (chunk) => {
