@@ -55,9 +55,10 @@ function cut(state: AgentState, keep: NonNullable<Entry['keep']>, branch: boolea
   state.conversation.truncate(keep.messages, keep.calls);
 }
 
+/** Whether a call was asked for late is looked up here, not remembered: it isn't in the log. */
 function applyCall({ calls }: Conversation, change: CallChange, n: number): void {
   const before = calls.withSeq(change.callSeq);
-  calls.set(before ? { ...before, ...change } : whole(change), n);
+  calls.set({ ...(before ? { ...before, ...change } : whole(change)), late: false }, n);
 }
 
 function whole(change: CallChange): CallState {
@@ -84,6 +85,7 @@ function whole(change: CallChange): CallState {
     isError: false,
     messageSeq: null,
     resultSeq: null,
+    late: false,
     startedAt: null,
     completedAt: null,
     durationMs: null,

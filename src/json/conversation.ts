@@ -86,11 +86,16 @@ export class CallTable implements KnownCalls {
     return count;
   }
 
-  /** Number of calls that were opened before the message `keep` opened its first one. */
-  before(keep: number): number {
+  /**
+   * Number of calls that are left with the first `keep` messages: of those after the last that one of them asked
+   * for, the ones before the first that one of the other messages (below `end`) asked for.
+   */
+  before(keep: number, end = Number.POSITIVE_INFINITY): number {
+    const asked = this.within(keep);
     let count = this.#next;
-    for (const call of this.#bySeq.values()) {
-      if (call.messageSeq !== null && call.messageSeq >= keep) count = Math.min(count, call.callSeq);
+    for (const { messageSeq, callSeq } of this.#bySeq.values()) {
+      if (messageSeq === null || messageSeq < keep || messageSeq >= end) continue;
+      if (callSeq >= asked) count = Math.min(count, callSeq);
     }
     return count;
   }
@@ -117,12 +122,19 @@ export class Conversation {
     return copy;
   }
 
-  /** Cuts it back to its first messages and calls; a result that is cut off is missing again. */
+  /** Cuts it back to its first messages and calls; a result or a question that is cut off is missing again. */
   truncate(keep: number, callCount: number): void {
     this.messages.length = keep;
     this.calls = this.calls.select((call) => {
       if (call.callSeq >= callCount) return undefined;
-      return call.resultSeq !== null && call.resultSeq >= keep ? { ...call, resultSeq: null } : call;
+      const asked = call.messageSeq === null || call.messageSeq < keep;
+      const answered = call.resultSeq === null || call.resultSeq < keep;
+      if (asked && answered) return call;
+      return {
+        ...call,
+        messageSeq: asked ? call.messageSeq : null,
+        resultSeq: answered ? call.resultSeq : null,
+      };
     });
     this.compactions = this.compactions
       .filter((compaction) => compaction.seq <= keep)

@@ -161,7 +161,7 @@ function encodeMessagesText(messages: readonly StoredMessage[], at: number): str
   );
 }
 
-function encodeCall({ input, output, inherited: _inherited, ...call }: CallChange): string {
+function encodeCall({ input, output, inherited: _inherited, late: _late, ...call }: CallChange): string {
   const present = Object.entries(call).filter(([, value]) => value !== null && value !== undefined);
   return withRaw(Object.fromEntries(present), { input, output });
 }

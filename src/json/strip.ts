@@ -109,7 +109,7 @@ function neededCalls(
   const { calls } = conversation;
   const count = callsOf(conversation, { position, whole });
   if (need >= position) return Array.from({ length: count }, (_, callSeq) => callSeq);
-  const left = Math.min(count, calls.before(need));
+  const left = Math.min(count, calls.before(need, position));
   const needed = Array.from({ length: left }, (_, callSeq) => callSeq);
   if (!whole && left > calls.within(need) && left < count) needed.push(count - 1);
   return needed;

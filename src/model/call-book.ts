@@ -14,6 +14,8 @@ export interface CallState {
   messageSeq: number | null;
   /** The message that holds its tool_result, as far as this conversation goes. */
   resultSeq: number | null;
+  /** A message may have asked for it after an earlier one asked for a later call: a fork in between sees none ask. */
+  late: boolean;
   createdAt: number;
   updatedAt: number;
   startedAt: number | null;
@@ -141,9 +143,9 @@ export class CallBook {
     call.audit = [];
     this.#unlinked += 1;
     merge(call, update, this.#at, true);
+    this.#open(call);
     if (update.messageSeq !== undefined) this.#link(call, update.messageSeq);
     this.#countPending('pending', call.state);
-    this.#open(call);
   }
 
   #open(call: CallState): void {
@@ -197,8 +199,18 @@ export class CallBook {
 
   #link(call: CallState, messageSeq: number): void {
     call.messageSeq = messageSeq;
+    call.late = this.#isLate(call.callSeq, messageSeq);
     this.#unlinked -= 1;
     if (call.resultSeq === null) this.#unanswered += 1;
+  }
+
+  /** Whether an earlier message asked for a later call, or may have: not all calls are known. */
+  #isLate(callSeq: number, messageSeq: number): boolean {
+    for (let later = callSeq + 1; later < this.#nextSeq; later += 1) {
+      const call = this.#withSeq(later);
+      if (!call || (call.messageSeq ?? messageSeq) < messageSeq) return true;
+    }
+    return false;
   }
 
   #countPending(before: ToolCallState, after: ToolCallState): void {
@@ -258,6 +270,7 @@ function emptyCall(toolCallId: string, toolName: string, at: number): CallState 
     approval: { required: false },
     messageSeq: null,
     resultSeq: null,
+    late: false,
     createdAt: at,
     updatedAt: at,
     startedAt: null,

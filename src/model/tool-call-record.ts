@@ -4,7 +4,7 @@ import { parseJson } from './stored-json.ts';
 import type { AuditEntry, ToolCallApproval, ToolCallRecord } from './tool-call.ts';
 
 /** What of a call is in its record. */
-export type RecordedCall = Omit<CallState, 'resultSeq' | 'inherited'>;
+export type RecordedCall = Omit<CallState, 'resultSeq' | 'inherited' | 'late'>;
 
 /**
  * Absent stays absent: a record has no keys with `undefined`. Keys are assigned one by one, because a

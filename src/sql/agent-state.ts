@@ -136,7 +136,7 @@ function decodeState(rows: Row[]): AgentState | undefined {
   };
 }
 
-/** A parent's share ends where its child begins. */
+/** A parent's share ends where its child begins, which may share calls alone with it and begin before it. */
 function decodeChain(rows: Row[], messageCount: number, callCount: number): Chain {
   let hi = messageCount;
   let callHi = callCount;
@@ -156,7 +156,7 @@ function decodeChain(rows: Row[], messageCount: number, callCount: number): Chai
       epoch: number(row.epoch),
       adopted: number(row.adopted) === 1,
     };
-    hi = segment.lo;
+    hi = Math.min(hi, segment.lo);
     callHi = Math.min(callHi, segment.callLo);
     versionHi = segment.forkVersion ?? Number.MAX_SAFE_INTEGER;
     return segment;
@@ -184,6 +184,16 @@ export function segmentBefore(chain: Chain, position: number): Segment {
 /** The version to remember in a branch that starts in a segment of this conversation. */
 export function forkVersion({ head, chain }: Pick<AgentState, 'head' | 'chain'>, at: Segment): number {
   return at === chain[0] ? head.version : at.versionHi;
+}
+
+/**
+ * Whether others may see a row that is about to change, or be left with it: forks that begin after it, and whoever
+ * needs a branch that the agent itself has left or taken over.
+ */
+export function isShared({ keys, chain }: AgentState, { messageSeq, inherited }: CallState): boolean {
+  const [own, ...ancestors] = chain;
+  if ((messageSeq ?? -1) < (own?.pinned ?? 0)) return true;
+  return inherited && ancestors.some(({ agent, adopted }) => adopted || agent === keys.agent);
 }
 
 const MAX_RECENT = 128;

@@ -54,7 +54,7 @@ export function* findConversation(whom: Whom): Script<Conversation | undefined> 
     const [ancestor] = yield* run(ANCESTOR, [keys.tree, span.parent]);
     if (!ancestor) break;
     row = ancestor;
-    hi = span.lo;
+    hi = Math.min(hi, span.lo);
     callHi = Math.min(callHi, span.callLo);
     versionHi = numberOrNull(forkVersion) ?? Number.MAX_SAFE_INTEGER;
   }

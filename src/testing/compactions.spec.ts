@@ -126,6 +126,31 @@ export function compactionsSpec(spec: Spec): void {
         sameJson(await again.loadContext('a'), conversation(4));
       });
 
+      spec.test(
+        "one that a rewrite moves to where a fork began is not the fork's",
+        async ({ store, reopen }) => {
+          await createAgent(store, 'a', conversation(5));
+          await compact(store, 2);
+          await store.fork('a', { agentId: 'b', at: 3 });
+          await store.saveMessages('a', conversation(3));
+          const again = await reopen();
+          sameJson(await again.loadContext('a'), [...SUMMARY, ...conversation(3).slice(2)]);
+          sameJson(await again.loadContext('b'), conversation(3));
+        },
+      );
+
+      spec.test('one made where a fork began outlives a rewrite to there', async ({ store, reopen }) => {
+        await createAgent(store, 'a', conversation(4));
+        await store.fork('a', { agentId: 'b' });
+        await compact(store, 2, SUMMARY, 'b');
+        await store.appendMessages('b', [user('later')]);
+        await store.fork('b', { agentId: 'c' });
+        await store.saveMessages('b', conversation(4));
+        const again = await reopen();
+        sameJson(await again.loadContext('b'), [...SUMMARY, ...conversation(4).slice(2)]);
+        sameJson(await again.loadContext('c'), [...SUMMARY, ...conversation(4).slice(2), user('later')]);
+      });
+
       spec.test("one made before the fork's position is the fork's too", async ({ store, reopen }) => {
         await createAgent(store, 'a', conversation(4));
         await compact(store, 2);

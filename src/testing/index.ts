@@ -30,6 +30,7 @@ import { todosSpec } from './todos.spec.ts';
 import { toolCallQueriesSpec } from './tool-call-queries.spec.ts';
 import { toolCallRecordsSpec } from './tool-call-records.spec.ts';
 import { toolCallsSpec } from './tool-calls.spec.ts';
+import { unlinkedCallsSpec } from './unlinked-calls.spec.ts';
 import { watchSpec } from './watch.spec.ts';
 
 export type {
@@ -61,6 +62,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   snapshotsSpec,
   forksSpec,
   forkToolCallsSpec,
+  unlinkedCallsSpec,
   parallelForksSpec,
   branchesSpec,
   loadAgentSpec,

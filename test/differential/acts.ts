@@ -4,7 +4,7 @@ import type { NewEvent, TurnCommit } from '../../src/model/agent.ts';
 import { isTerminal } from '../../src/model/tool-call.ts';
 import { asking, freeIds, freeIdsAfterCut, pick, toMessages, unanswered } from './drafts.ts';
 import { isMootFork } from './model.ts';
-import { countWithin, isWaiting } from './model-calls.ts';
+import { isWaiting } from './model-calls.ts';
 import type { Operation } from './operation.ts';
 import type { Run } from './run.ts';
 import { callView } from './views.ts';
@@ -153,9 +153,7 @@ export async function contradict(run: Run, { agent, call: n }: Of<'contradict'>)
 export async function recordFirst(run: Run, { agent, state, alone }: Of<'record first'>): Promise<void> {
   const found = run.living(agent);
   if (!found) return;
-  const waiting = found.calls
-    .slice(countWithin(found.calls, found.rows.length))
-    .find(({ record: one }) => isWaiting(one));
+  const waiting = found.calls.find(({ record: one }) => isWaiting(one));
   const [free] = freeIds(found.rows, found.calls);
   if (!alone && waiting) {
     await run.commit(found.id, { messages: [asking([waiting.record.toolCallId], found)] });

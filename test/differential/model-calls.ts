@@ -55,10 +55,25 @@ export function countWithin(calls: readonly Call[], position: number): number {
   return nextSeq(asked);
 }
 
-/** The calls before the first one that a message from this position on asks for. */
+/**
+ * The calls up to the last one that a message before this position asks for, and from there to the first one
+ * that a later message asks for.
+ */
 export function callsBeforeCut(calls: readonly Call[], position: number): Call[] {
-  const first = calls.find(({ record }) => (record.messageSeq ?? -1) >= position);
-  return calls.filter(({ record }) => record.callSeq < (first?.record.callSeq ?? calls.length));
+  const count = countWithin(calls, position);
+  const first = calls.slice(count).find(({ record }) => (record.messageSeq ?? -1) >= position);
+  return calls
+    .slice(0, first?.record.callSeq ?? calls.length)
+    .map((call) => (isUnasked(call, position) ? { ...call, record: unasked(call.record) } : call));
+}
+
+/** Whether a message asked for it, but none of the first ones. */
+export function isUnasked({ record }: Call, position: number): boolean {
+  return (record.messageSeq ?? -1) >= position;
+}
+
+function unasked({ messageSeq: _, ...record }: ToolCallRecord): ToolCallRecord {
+  return record;
 }
 
 export function applyUpdate(agent: ModelAgent, nextKey: NextKey, update: ToolCallUpdate, at: number): void {
@@ -165,11 +180,20 @@ export function inheritedCalls(
   return calls
     .filter(({ record }) => record.callSeq < count)
     .map((call) => {
+      if (isUnasked(call, rows.length)) {
+        const record = unasked(call.record);
+        return { key: nextKey(), writer, record: isSettled(record) ? record : sealed(record) };
+      }
       const { messageSeq, state } = call.record;
       if (messageSeq === undefined ? isTerminal(state) : isAnswered(rows, call.record)) return call;
       if (call.record.state === 'approval_required') return { ...call, key: nextKey(), writer };
       return { key: nextKey(), writer, record: sealed(call.record) };
     });
+}
+
+/** In a fork that sees nobody ask for it. */
+function isSettled({ state }: ToolCallRecord): boolean {
+  return isTerminal(state) || state === 'approval_required';
 }
 
 function sealed({ output: _, ...record }: ToolCallRecord): ToolCallRecord {

@@ -113,14 +113,31 @@ export function messages(model: Model, filter: MessageQueryFilter): MessageRecor
     });
 }
 
-export function toolCalls(model: Model, filter: ToolCallQueryFilter): AgentToolCallRecord[] {
-  const all =
-    filter.agentId === undefined
-      ? storedCalls(model)
-      : model.agents
-          .filter((agent) => agent.id === filter.agentId)
-          .flatMap((agent) => agent.calls.map((thing) => ({ agent, thing })));
-  const records = all
+/** A query over all agents has one of each array in `copies`, or more. */
+export function toolCalls(
+  model: Model,
+  filter: ToolCallQueryFilter,
+): { calls: AgentToolCallRecord[]; copies: AgentToolCallRecord[][] } {
+  const stored = storedCalls(model).filter(({ thing }) => !model.copied.has(thing.key));
+  const held = model.agents.flatMap((agent) => agent.calls.map((thing) => ({ agent, thing })));
+  if (filter.agentId !== undefined) {
+    const own = held.filter(({ agent }) => agent.id === filter.agentId);
+    return { calls: matching(own, filter), copies: [] };
+  }
+  const copies = [...model.copied].map((key) =>
+    matching(
+      held.filter(({ thing }) => thing.key === key),
+      filter,
+    ),
+  );
+  return { calls: matching(stored, filter), copies: copies.filter((some) => some.length > 0) };
+}
+
+function matching(
+  calls: readonly { agent: ModelAgent; thing: Call }[],
+  filter: ToolCallQueryFilter,
+): AgentToolCallRecord[] {
+  const records = calls
     .map(({ agent, thing }) => ({ agentId: agent.id, ...thing.record }))
     .filter((call) => inRange(call.createdAt.getTime(), filter))
     .filter((call) => filter.toolName === undefined || call.toolName === filter.toolName)
@@ -132,7 +149,7 @@ export function toolCalls(model: Model, filter: ToolCallQueryFilter): AgentToolC
     : records.sort((one, other) => one.callSeq - other.callSeq);
 }
 
-/** Undefined where the filter takes in one holder of a stored row and leaves out another. */
+/** Undefined where the filter takes in one holder of a stored row and leaves out another, or who has copies. */
 export function statistics(model: Model, of: string | StatsFilter): AgentStats | undefined {
   if (typeof of === 'string') {
     const agent = model.get(of);
@@ -144,6 +161,7 @@ export function statistics(model: Model, of: string | StatsFilter): AgentStats |
   const touched = new Set(chosen.flatMap((agent) => agent.rows));
   const held = new Set(chosen.flatMap((agent) => agent.calls.map((call) => call.key)));
   if (touched.size !== rows.length || held.size !== calls.length) return undefined;
+  if (calls.some(({ thing }) => model.copied.has(thing.key))) return undefined;
   return count(
     chosen,
     rows.length,

@@ -14,7 +14,7 @@ import type {
 import type { Message } from '../../src/model/message.ts';
 import { isTerminal, type ToolCallRecord, type ToolCallUpdate } from '../../src/model/tool-call.ts';
 import type { ApprovalDecision } from '../../src/store/store.ts';
-import type { ModelAgent, ModelCompaction, ModelSnapshot, Row } from './model-agent.ts';
+import type { Call, ModelAgent, ModelCompaction, ModelSnapshot, Row } from './model-agent.ts';
 import { isAnswered, isPrefix, newAgent } from './model-agent.ts';
 import {
   applyUpdate,
@@ -22,6 +22,7 @@ import {
   countWithin,
   decide,
   inheritedCalls,
+  isUnasked,
   openCalls,
 } from './model-calls.ts';
 
@@ -33,6 +34,11 @@ import {
 export class Model {
   /** Living agents, the oldest first. */
   agents: readonly ModelAgent[] = [];
+  /**
+   * Keys of calls that an agent had in common with others until it changed them: these may have a copy each, or
+   * share some.
+   */
+  readonly copied = new Set<number>();
   #key = 0;
   readonly #nextKey = () => ++this.#key;
 
@@ -208,6 +214,19 @@ export class Model {
     this.agents = this.agents.filter((agent) => agent.id !== agentId);
   }
 
+  /** What an agent changes of a call that others have, too, is from then on a call of its own. */
+  #separateCalls(agent: ModelAgent, others: readonly ModelAgent[]): void {
+    const before = new Map(this.find(agent.id)?.calls.map((call) => [call.key, call.record]));
+    const held = [...others, { ...agent, calls: [] }].flatMap(callsHeld);
+    const shared = new Set(held.map((call) => call.key));
+    agent.calls = agent.calls.map((call) => {
+      const record = before.get(call.key);
+      if (!record || record === call.record || !shared.has(call.key)) return call;
+      this.copied.add(call.key);
+      return { ...call, key: this.#nextKey(), writer: agent.key };
+    });
+  }
+
   #created(agentId: string, info: AgentInfoInput, at: number): ModelAgent {
     const createdAt = info.createdAt === undefined ? at : info.createdAt.getTime();
     const agent = newAgent(this.#nextKey(), agentId, createdAt);
@@ -229,10 +248,11 @@ export class Model {
       const leaves = one.rows && one.rows.length > position && isPrefix(one.rows, agent.rows);
       if (leaves) one.calls = agent.calls;
     }
-    const { rows } = agent;
+    const { rows, calls } = agent;
     agent.rows = rows.slice(0, position);
-    agent.calls = callsBeforeCut(agent.calls, position).map((call) => {
-      const isCutOff = isAnswered(rows, call.record) && !isAnswered(agent.rows, call.record);
+    agent.calls = callsBeforeCut(calls, position).map((call) => {
+      const unanswered = isAnswered(rows, call.record) && !isAnswered(agent.rows, call.record);
+      const isCutOff = unanswered || calls.some((one) => one.key === call.key && isUnasked(one, position));
       // Whoever shared it has it with its result still: this one is the agent's own from now on.
       return isCutOff ? { ...call, key: this.#nextKey(), writer: agent.key } : call;
     });
@@ -243,8 +263,13 @@ export class Model {
 
   #put(agent: ModelAgent): void {
     const others = this.agents.filter((one) => one.key !== agent.key);
+    this.#separateCalls(agent, others);
     this.agents = [...others, agent].sort((one, other) => one.key - other.key);
   }
+}
+
+function callsHeld({ calls, snapshots }: ModelAgent): Call[] {
+  return [...calls, ...snapshots.flatMap((one) => one.calls ?? [])];
 }
 
 function applyInfo(agent: ModelAgent, info: AgentInfoInput): void {

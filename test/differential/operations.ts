@@ -172,7 +172,7 @@ const operation = fc.oneof(
     durationMs: fc.option(fc.constantFrom(0, 0.5, 7, 90_000), { nil: undefined }),
   }),
   weighted(1, 'contradict', { agent, call: position }),
-  weighted(3, 'record first', {
+  weighted(6, 'record first', {
     agent,
     state: fc.constantFrom('executing', 'approval_required', 'completed'),
     alone: fc.boolean(),

@@ -100,6 +100,13 @@ async function createTurns(store: ExtendedStore): Promise<void> {
   await store.saveToolCallRecords('a', DONE);
 }
 
+/** A record opens `early` before `t3` is asked for in message 6; message 8 asks for it. */
+async function askLate(store: ExtendedStore): Promise<void> {
+  await store.saveToolCallRecords('a', [{ toolCallId: 'early', toolName: 'x', state: 'completed' }]);
+  await store.appendMessages('a', [asks('t3'), answers('t3')]);
+  await store.appendMessages('a', [asks('early'), answers('early'), user('three')]);
+}
+
 interface Case {
   what: string;
   /** After `createTurns`. */
@@ -169,6 +176,13 @@ const QUICK: Case[] = [
     calls: ['completed', 'completed', 'pending', 'pending'],
   },
   {
+    what: 'a part after a message that asked for an earlier call',
+    prepare: askLate,
+    at: 10,
+    messages: 10,
+    calls: ['completed', 'completed', 'completed', 'pending'],
+  },
+  {
     what: 'an agent that another store wrote to',
     prepare: (store) => store.appendMessages('a', [user('three')]),
     messages: 7,
@@ -185,6 +199,13 @@ const QUICK: Case[] = [
 
 /** What takes a look under locks. */
 const SLOW: Case[] = [
+  {
+    what: 'a part before a message that asked for an earlier call',
+    prepare: askLate,
+    at: 8,
+    messages: 8,
+    calls: ['completed', 'completed', 'completed', 'pending'],
+  },
   { what: 'nothing', at: 0, messages: 0, calls: [] },
   { what: 'a part that ends with a call', at: 5, messages: 5, calls: ['completed', 'sealed'] },
   {

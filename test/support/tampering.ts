@@ -221,8 +221,8 @@ export const TAMPERINGS: readonly Tampering[] = [
   orphan('messages', 'branch, seq, role, kinds, call_count, created_at, payload', `0, 0, 1, 0, 0, '{}'`),
   orphan(
     'tool_calls',
-    'branch, call_seq, tool_call_id, tool_name, state, is_error, approval_required, created_at, updated_at, input, approval, audit',
-    `0, 'x', 'x', 0, 0, 0, 0, 0, '{}', '{}', '[]'`,
+    'branch, call_seq, tool_call_id, tool_name, state, is_error, approval_required, late, created_at, updated_at, input, approval, audit',
+    `0, 'x', 'x', 0, 0, 0, 0, 0, 0, '{}', '{}', '[]'`,
   ),
   orphan('compactions', 'branch, version, position, upto, created_at, messages', `1, 0, 0, 0, '[]'`),
   orphan('events', 'agent, cursor, count, channels, created_at, payload', `1, 1, 1, 0, '[{}]'`),

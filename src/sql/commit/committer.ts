@@ -14,7 +14,7 @@ import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
 import { lookUpCalls } from '../nouns/calls.ts';
-import { giveForksTheirCopies } from '../nouns/fork-copies.ts';
+import { separateCalls } from '../nouns/fork-copies.ts';
 import { readPayloads } from '../nouns/messages.ts';
 import { createAgent } from './create.ts';
 import { EventWriter } from './events.ts';
@@ -234,7 +234,11 @@ export class Committer {
       snapshotPosition: change.snapshot && (await prefixLength(this.#context.driver, state, change)),
     });
     if (plan.shared.length > 0) {
-      await this.#context.driver.transact(() => giveForksTheirCopies(state, plan.shared));
+      await this.#context.driver.transact(() => separateCalls(state, plan.shared));
+      if (plan.inherits) {
+        this.#states.delete(agentId);
+        return undefined;
+      }
     }
     let outcome: BatchOutcome;
     try {

@@ -3,7 +3,7 @@ import { CallBook, type CallState } from '../../model/call-book.ts';
 import { type EncodedCommit, type EncodedDocument, joinPayloads } from '../../model/encode-commit.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
-import { segmentAt } from '../agent-state.ts';
+import { isShared, segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';
 import { callColumns, callRow, kindBits } from '../codec.ts';
 import type { SqlValue } from '../driver.ts';
@@ -16,8 +16,10 @@ export interface CommitPlan {
   batch: Batch;
   next: HeadState;
   calls: CallState[];
-  /** Changed calls whose rows forks share: those must get the old row as their own copy first. */
+  /** Changed calls whose rows others share: everybody must have a row of their own first. */
   shared: number[];
+  /** Some of them have no row on the agent's own branch yet: with one, the commit is another. */
+  inherits: boolean;
 }
 
 export interface PlanOptions {
@@ -93,16 +95,16 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
     ops,
   };
   if (snapshot?.pin) batch.pin = snapshot.pin;
-  const pinned = state.chain[0]?.pinned ?? 0;
-  // What counts is where the stored row lies: the change itself may be what links it to a message.
-  const shared = [...book.changed.values()].filter(
-    (call) => !call.inherited && (state.known.withSeq(call.callSeq)?.messageSeq ?? -1) < pinned,
+  // What counts is how the row is stored: the change itself may be what links it to a message.
+  const shared = [...book.changed.values()].filter((call) =>
+    isShared(state, state.known.withSeq(call.callSeq) ?? call),
   );
   const plan: CommitPlan = {
     batch,
     next,
     calls: [...book.changed.values(), ...book.opened],
     shared: shared.map((call) => call.callSeq),
+    inherits: shared.some((call) => call.inherited),
   };
   for (const call of plan.calls) call.inherited = false;
   return plan;

@@ -2,10 +2,12 @@ import type { CommitResult } from '../../model/agent.ts';
 import type { EncodedCommit } from '../../model/encode-commit.ts';
 import { type AgentState, readState } from '../agent-state.ts';
 import type { BatchOutcome } from '../batch.ts';
+import type { AgentKeys } from '../directory.ts';
 import { runBatch, type Script } from '../driver.ts';
 import { readCalls } from '../nouns/calls.ts';
+import { separateCall } from '../nouns/fork-copies.ts';
 import { cutConversation } from '../nouns/rewrite.ts';
-import { planCommit } from './plan.ts';
+import { type CommitPlan, planCommit } from './plan.ts';
 
 /** Thrown to roll the cut back when the commit on top of it is refused. */
 export class RewriteRefused extends Error {
@@ -17,6 +19,18 @@ export class RewriteRefused extends Error {
   }
 }
 
+/** On what is left, with rows of its own for the calls that it changes and others share: the locks are held. */
+function* planRest(keys: AgentKeys, change: EncodedCommit): Script<CommitPlan | undefined> {
+  for (;;) {
+    const state = yield* readState(keys);
+    if (!state) return undefined;
+    state.known.add(yield* readCalls(state));
+    const plan = planCommit(state, change, { now: Date.now() });
+    for (const callSeq of plan.shared) yield* separateCall(state, callSeq);
+    if (!plan.inherits) return plan;
+  }
+}
+
 /** Cuts the conversation back to `keep` messages and commits the new tail; undefined to try again. */
 export function* rewriteConversation(
   before: AgentState,
@@ -25,10 +39,8 @@ export function* rewriteConversation(
   change: EncodedCommit,
 ): Script<CommitResult | undefined> {
   if (!(yield* cutConversation(before.keys, before.head, keep, newBranch))) return undefined;
-  const state = yield* readState(before.keys);
-  if (!state) return undefined;
-  state.known.add(yield* readCalls(state));
-  const plan = planCommit(state, change, { now: Date.now() });
+  const plan = yield* planRest(before.keys, change);
+  if (!plan) return undefined;
   const outcome = yield* runBatch(plan.batch);
   if (!outcome.applied) throw new RewriteRefused(outcome);
   return { version: plan.next.version, messageCount: plan.next.messageCount, cursor: outcome.cursor };

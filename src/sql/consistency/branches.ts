@@ -13,8 +13,8 @@ function needs(scope: Scope): string {
          SELECT c.tree, c.parent, c.fork_seq, c.fork_call_seq, c.fork_seq
          FROM {branches} c WHERE ${scope.trees('c')} AND c.parent IS NOT NULL
          UNION ALL
-         SELECT s.tree, s.branch, s.position, m.call_count, s.position
-         FROM {snapshots} s LEFT JOIN {messages} m
+         SELECT s.tree, s.branch, s.position, coalesce(m.call_count, b.fork_call_seq), s.position
+         FROM {snapshots} s LEFT JOIN {branches} b ON b.tree = s.tree AND b.branch = s.branch LEFT JOIN {messages} m
            ON m.tree = s.tree AND m.branch = s.branch AND m.seq = s.position - 1
          WHERE ${scope.trees('s')} AND s.branch IS NOT NULL) each_need
        GROUP BY tree, branch)`;
@@ -28,14 +28,16 @@ const CHAIN_RULES: Rule[] = [
        SELECT b.branch, b.parent, b.fork_seq, b.fork_call_seq, p.fork_seq AS parent_from, ${agentIdOf('b')}
        FROM scope JOIN {branches} b ON b.tree = scope.tree AND b.branch = scope.branch
          LEFT JOIN {branches} p ON p.tree = b.tree AND p.branch = b.parent
-       WHERE (b.parent IS NOT NULL AND (p.branch IS NULL OR p.fork_seq > b.fork_seq))
+       WHERE (b.parent IS NOT NULL AND (p.branch IS NULL OR (p.fork_seq > b.fork_seq AND NOT EXISTS (
+           SELECT 1 FROM {tool_calls} t
+           WHERE t.tree = b.tree AND t.branch = b.parent AND t.call_seq < b.fork_call_seq))))
          OR (b.parent IS NULL AND b.fork_seq <> 0)`,
     detail: (row) =>
       row.parent === null
         ? `branch ${row.branch} begins at ${row.fork_seq} and has no parent`
         : row.parent_from === null
           ? `the parent ${row.parent} of branch ${row.branch} doesn't exist`
-          : `branch ${row.branch} begins at ${row.fork_seq}, before its parent ${row.parent} does (${row.parent_from})`,
+          : `branch ${row.branch} begins at ${row.fork_seq}, before its parent ${row.parent} does (${row.parent_from}), and shares no calls with it`,
   },
   {
     name: 'branch-pinned',
@@ -72,7 +74,7 @@ const ROW_RULES: Rule[] = [
        FROM scope JOIN {branches} b ON b.tree = scope.tree AND b.branch = scope.branch
          JOIN need n ON n.tree = b.tree AND n.branch = b.branch
          LEFT JOIN stored k ON k.tree = b.tree AND k.branch = b.branch
-       WHERE coalesce(k.stored, 0) <> n.seq - b.fork_seq OR k.oldest <> b.fork_seq OR k.newest <> n.seq - 1`,
+       WHERE coalesce(k.stored, 0) <> CASE WHEN n.seq > b.fork_seq THEN n.seq - b.fork_seq ELSE 0 END OR k.oldest <> b.fork_seq OR k.newest <> n.seq - 1`,
     detail: (row) =>
       `branch ${row.branch} needs the messages ${row.fork_seq} to ${Number(row.seq) - 1}; ${row.stored} are stored, from ${row.oldest ?? 'none'} to ${row.newest ?? 'none'}`,
   },

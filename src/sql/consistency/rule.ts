@@ -67,7 +67,8 @@ export function chains(where: (alias: string) => string): string {
        h.message_count AS hi, h.call_count AS call_hi
      FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch WHERE ${where('h')}
      UNION ALL
-     SELECT c.tree, c.agent, c.depth + 1, p.branch, p.parent, p.fork_seq, p.fork_call_seq, c.lo,
+     SELECT c.tree, c.agent, c.depth + 1, p.branch, p.parent, p.fork_seq, p.fork_call_seq,
+       CASE WHEN c.lo < c.hi THEN c.lo ELSE c.hi END,
        CASE WHEN c.call_lo < c.call_hi THEN c.call_lo ELSE c.call_hi END
      FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent WHERE c.depth < ${MAX_DEPTH}`;
 }

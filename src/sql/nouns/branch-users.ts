@@ -36,10 +36,11 @@ const DESCENDANTS = statement(
    ORDER BY b.depth`,
 );
 
+/** A snapshot right where the branch begins needs the copies that it has of earlier calls. */
 const SNAPSHOT_REACH = statement(
   'snapshot_reach',
-  `SELECT max(s.position) AS seq, max(m.call_count) AS calls
-   FROM {snapshots} s LEFT JOIN {messages} m ON m.tree = $1 AND m.branch = $2 AND m.seq = s.position - 1
+  `SELECT max(s.position) AS seq, max(coalesce(m.call_count, b.fork_call_seq)) AS calls
+   FROM {snapshots} s JOIN {branches} b ON b.tree = $1 AND b.branch = $2 LEFT JOIN {messages} m ON m.tree = $1 AND m.branch = $2 AND m.seq = s.position - 1
    WHERE s.tree = $1 AND s.branch = $2`,
 );
 
@@ -57,11 +58,15 @@ export function* findUsers(tree: number, branch: number): Script<Users> {
     const own = number(row.branch);
     const depth = number(row.depth);
     const above = depth === 0 ? undefined : shares.get(number(row.parent));
-    // What a descendant has of this branch is what its line took where it left it.
+    // What a descendant has of this branch is the least that its line took on the way.
     const share =
-      depth === 1
-        ? { seq: number(row.fork_seq), callSeq: number(row.fork_call_seq), path: [own] }
-        : { ...(above ?? { seq: END, callSeq: END }), path: above ? [...above.path, own] : [] };
+      depth === 0
+        ? { seq: END, callSeq: END, path: [] }
+        : {
+            seq: Math.min(above?.seq ?? END, number(row.fork_seq)),
+            callSeq: Math.min(above?.callSeq ?? END, number(row.fork_call_seq)),
+            path: [...(above?.path ?? []), own],
+          };
     shares.set(own, share);
     if (depth === 1) reaches.push(share);
     if (row.living !== null) {

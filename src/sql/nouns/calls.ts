@@ -1,6 +1,6 @@
 import type { CallLookups, CallState } from '../../model/call-book.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
-import type { AgentState, Segment } from '../agent-state.ts';
+import type { AgentState, Chain, Segment } from '../agent-state.ts';
 import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Driver, Row, Script, SqlValue } from '../driver.ts';
@@ -20,6 +20,11 @@ const BY_ID = statement(
 const BY_SEQ = statement(
   'call_by_seq',
   'SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq = $3',
+);
+
+export const HAS_CALL = statement(
+  'has_call',
+  'SELECT 1 AS found FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq = $3',
 );
 
 const SEGMENT = statement(
@@ -52,6 +57,14 @@ export function* lookUpInChain(state: AgentState, lookups: CallLookups): Script<
     }
   }
   return [...found.values()];
+}
+
+/** Whether one of these branches has a row of the call, which stands for those of farther ones. */
+export function* isShadowed(tree: number, nearer: Chain, callSeq: number): Script<boolean> {
+  for (const { branch } of nearer) {
+    if ((yield* run(HAS_CALL, [tree, branch, callSeq])).length > 0) return true;
+  }
+  return false;
 }
 
 /** All calls of the conversation, in their order. */

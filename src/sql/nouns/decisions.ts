@@ -5,14 +5,14 @@ import { decidedCall } from '../../model/decided-call.ts';
 import { validateName } from '../../model/ids.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
 import type { ApprovalDecision } from '../../store/store.ts';
-import { type AgentState, readState } from '../agent-state.ts';
+import { type AgentState, isShared, readState } from '../agent-state.ts';
 import { callRow, toRecord } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
 import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 import { lockBranches, lockHead } from './branches.ts';
 import { lookUpInChain } from './calls.ts';
-import { giveForksTheirCopies } from './fork-copies.ts';
+import { separateCall } from './fork-copies.ts';
 import { insertRow } from './insert.ts';
 
 export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): void {
@@ -50,20 +50,22 @@ export function* decide(
 
   const at = Math.max(Date.now(), state.head.lastAt);
   const decided = decidedCall(call, decision, at);
-  const shared = !call.inherited && (call.messageSeq ?? -1) < (state.chain[0]?.pinned ?? 0);
-  if (shared) yield* giveForksTheirCopies(state, [call.callSeq]);
+  if (isShared(state, call)) yield* separateCall(state, call.callSeq);
   const place = { tree: keys.tree, branch: state.head.branch, owner: keys.agent };
   yield* insertRow('tool_calls', callRow(decided, place), 'upsert');
   yield* run(DECIDED, [keys.tree, keys.agent, at]);
   return toRecord(decided);
 }
 
-/** The branch before the head, as everybody locks them: forks may share the call that is decided. */
+/** The branches before the head, as everybody locks them: others may share the call that is decided. */
 function* lockedState(keys: AgentKeys): Script<AgentState | undefined> {
   for (;;) {
     const seen = yield* readState(keys);
     if (!seen) return undefined;
-    yield* lockBranches(keys.tree, [seen.head.branch]);
+    yield* lockBranches(
+      keys.tree,
+      seen.chain.map((segment) => segment.branch),
+    );
     if (!(yield* lockHead(keys))) return undefined;
     const state = yield* readState(keys);
     if (!state || state.head.branch === seen.head.branch) return state;

@@ -1,101 +1,105 @@
 import type { CallState } from '../../model/call-book.ts';
 import { forkedCall } from '../../model/forked-call.ts';
 import { isTerminal } from '../../model/tool-call.ts';
-import { type AgentState, type Chain, segmentAt } from '../agent-state.ts';
+import { type AgentState, type Chain, type Segment, segmentAt } from '../agent-state.ts';
 import { decodeCallState, number } from '../codec.ts';
 import { type Row, run, type Script } from '../driver.ts';
+import { INDEXES } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
-import { readCalls } from './calls.ts';
+import { isShadowed } from './calls.ts';
 import { callsBefore } from './rewrite.ts';
 
 /** Where a fork begins. */
 export interface ForkPoint {
+  /** The branches that it passes through. */
   chain: Chain;
+  /** The same, after those of the source that it doesn't. */
+  source: Chain;
   position: number;
   callCount: number;
+  /** It is in the source's conversation as it is now; a snapshot may be of one that was rewritten since. */
+  current: boolean;
   /** The whole conversation: to-dos and calls without a message come along. */
   whole: boolean;
 }
 
-const UNANSWERED = statement(
-  'unanswered_calls',
+const UNSETTLED = statement(
+  'unsettled_calls',
   `SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq < $3
-     AND message_seq IS NOT NULL AND (result_seq IS NULL OR result_seq > message_seq + 1)`,
+     AND ${INDEXES.branch_calls_unsettled.where}`,
 );
 const CALLS_BETWEEN = statement(
   'calls_between',
   'SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq >= $3 AND call_seq < $4',
-);
-const OPEN_UNLINKED = statement(
-  'open_unlinked_calls',
-  `SELECT * FROM {tool_calls}
-   WHERE tree = $1 AND branch = $2 AND state IN (0, 1, 2, 3) AND call_seq < $3 AND message_seq IS NULL`,
 );
 const AWAITING = statement(
   'awaiting_calls',
   `SELECT call_seq FROM {tool_calls}
    WHERE tree = $1 AND branch = $2 AND approval_required = 1 AND state = 1 AND call_seq < $3`,
 );
-const HAS_CALL = statement(
-  'has_call',
-  'SELECT 1 AS found FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq = $3',
-);
+
+/**
+ * Where a fork attaches: to the branch with the messages before its position, or to a nearer one of which it
+ * shares calls alone, because an agent changed or ended them there.
+ */
+export function* attachedChain(state: AgentState, chain: Chain, position: number): Script<Chain> {
+  const attached = chain.indexOf(segmentAt(chain, position));
+  for (const [depth, { branch, callHi }] of chain.slice(0, attached).entries()) {
+    for (const row of yield* run(CALLS_BETWEEN, [state.keys.tree, branch, 0, callHi])) {
+      const call = decodeCallState(row, state.head.branch);
+      if (ownCopy(call, position, 0)) continue;
+      if (!(yield* isShadowed(state.keys.tree, chain.slice(0, depth), call.callSeq)))
+        return chain.slice(depth);
+    }
+  }
+  return chain.slice(attached);
+}
 
 /**
  * The calls that a fork has as its own rows: those whose result doesn't lie before its position, sealed or
- * awaiting their decision, and the source's own rows on branches that the fork doesn't pass through.
+ * awaiting their decision, and those that only a later message asked for.
  */
 export function* ownCalls(state: AgentState, point: ForkPoint, now: number): Script<CallState[]> {
   const copies = new Map<number, CallState>();
-  for (const call of yield* skippedCopies(state, point)) {
-    copies.set(call.callSeq, isUnsettled(call, point.position) ? forkedCall(call, now) : call);
-  }
-  for (const [index, segment] of point.chain.entries()) {
+  for (const [depth, segment] of point.source.entries()) {
     for (const row of yield* candidates(state, point, segment)) {
       const call = decodeCallState(row, state.head.branch);
-      const end = Math.min(segment.hi, point.position);
-      if (copies.has(call.callSeq) || !isUnsettled(call, end)) continue;
+      const copy = ownCopy(call, Math.min(segment.hi, point.position), now);
+      if (!copy || copies.has(call.callSeq)) continue;
       // A nearer branch's row stands for the call: what a farther one says of it doesn't count.
-      if (yield* isShadowed(state.keys.tree, point.chain.slice(0, index), call.callSeq)) continue;
-      copies.set(call.callSeq, forkedCall(call, now));
+      if (yield* isShadowed(state.keys.tree, point.source.slice(0, depth), call.callSeq)) continue;
+      copies.set(call.callSeq, copy);
     }
   }
   return [...copies.values()];
 }
 
-/** No result before `end`. A call that no message asked for has none to expect once it has ended. */
-function isUnsettled(call: CallState, end: number): boolean {
-  if (call.messageSeq === null) return !isTerminal(call.state);
-  return call.messageSeq < end && (call.resultSeq === null || call.resultSeq >= end);
+/**
+ * The call as a conversation that ends at `end` has it; undefined if it is the same there. One that no message
+ * asked for has no result to expect once it has ended.
+ */
+function ownCopy(call: CallState, end: number, now: number): CallState | undefined {
+  const answered = call.resultSeq !== null && call.resultSeq < end;
+  if (call.messageSeq === null) return isTerminal(call.state) ? undefined : forkedCall(call, now);
+  if (call.messageSeq < end) return answered ? undefined : forkedCall(call, now);
+  const unasked = { ...call, messageSeq: null, resultSeq: answered ? call.resultSeq : null, late: false };
+  return isTerminal(call.state) ? unasked : forkedCall(unasked, now);
 }
 
 /**
  * Calls of the last message can't be answered before it ends, the index has those that weren't answered
- * right away, and both are few whatever the conversation's length.
+ * right away or not asked for in their order, and both are few whatever the conversation's length.
  */
-function* candidates(state: AgentState, point: ForkPoint, segment: Chain[number]): Script<Row[]> {
+function* candidates(state: AgentState, point: ForkPoint, segment: Segment): Script<Row[]> {
   const { tree } = state.keys;
   const { branch, callHi } = segment;
+  // What the fork doesn't pass through holds few rows of calls that were opened before.
+  if (!point.chain.includes(segment)) return yield* run(CALLS_BETWEEN, [tree, branch, 0, callHi]);
   const lastMessage = Math.max(0, point.position - 1);
   const from = yield* callsBefore({ ...state, chain: point.chain }, lastMessage);
   const rows = yield* run(CALLS_BETWEEN, [tree, branch, from, callHi]);
-  rows.push(...(yield* run(UNANSWERED, [tree, branch, callHi])));
-  if (state.head.unlinkedCalls > 0) rows.push(...(yield* run(OPEN_UNLINKED, [tree, branch, callHi])));
+  rows.push(...(yield* run(UNSETTLED, [tree, branch, callHi])));
   return rows;
-}
-
-function* skippedCopies(state: AgentState, point: ForkPoint): Script<CallState[]> {
-  const attached = segmentAt(point.chain, point.position);
-  const found = new Map<number, CallState>();
-  for (const segment of point.chain) {
-    if (segment === attached) break;
-    const end = Math.min(segment.callHi, point.callCount);
-    for (const row of yield* run(CALLS_BETWEEN, [state.keys.tree, segment.branch, 0, end])) {
-      const callSeq = number(row.call_seq);
-      if (!found.has(callSeq)) found.set(callSeq, decodeCallState(row, state.head.branch));
-    }
-  }
-  return [...found.values()];
 }
 
 /**
@@ -121,16 +125,21 @@ export function* countSharedApprovals(
 }
 
 /** Calls within the fork that no message asked for. */
-export function* countUnlinked(state: AgentState, point: ForkPoint): Script<number> {
-  if (state.head.unlinkedCalls === 0) return 0;
-  if (point.whole) return state.head.unlinkedCalls;
-  const calls = yield* readCalls({ ...state, chain: point.chain });
-  return calls.filter((call) => call.messageSeq === null).length;
-}
-
-function* isShadowed(tree: number, nearer: Chain, callSeq: number): Script<boolean> {
-  for (const { branch } of nearer) {
-    if ((yield* run(HAS_CALL, [tree, branch, callSeq])).length > 0) return true;
+export function* countUnlinked(
+  state: AgentState,
+  point: ForkPoint,
+  copies: readonly CallState[],
+): Script<number> {
+  const own = new Set(copies.map((call) => call.callSeq));
+  let count = copies.filter((call) => call.messageSeq === null).length;
+  if (point.current && state.head.unlinkedCalls === 0) return count;
+  for (const [depth, { branch, callHi }] of point.chain.entries()) {
+    for (const row of yield* run(UNSETTLED, [state.keys.tree, branch, callHi])) {
+      const callSeq = number(row.call_seq);
+      if (row.message_seq !== null || own.has(callSeq)) continue;
+      if (yield* isShadowed(state.keys.tree, point.chain.slice(0, depth), callSeq)) continue;
+      count += 1;
+    }
   }
-  return false;
+  return count;
 }

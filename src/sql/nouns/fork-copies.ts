@@ -1,8 +1,10 @@
-import type { AgentState } from '../agent-state.ts';
+import { type AgentState, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
 import { type Row, run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
-import { lockBranches } from './branches.ts';
+import { findUsers } from './branch-users.ts';
+import { lockBranches, lockHead } from './branches.ts';
+import { HAS_CALL } from './calls.ts';
 import { insertRow } from './insert.ts';
 
 const SHARED_CALL = statement(
@@ -11,24 +13,65 @@ const SHARED_CALL = statement(
 );
 const CHILDREN_WITHOUT_COPY = statement(
   'children_without_copy',
-  `SELECT b.branch, h.agent FROM {branches} b LEFT JOIN {heads} h ON h.tree = $1 AND h.agent = b.agent
-   WHERE b.tree = $1 AND b.parent = $2 AND b.fork_call_seq > $3
+  `SELECT b.branch FROM {branches} b WHERE b.tree = $1 AND b.parent = $2 AND b.fork_call_seq > $3
      AND NOT EXISTS (SELECT 1 FROM {tool_calls} c WHERE c.tree = $1 AND c.branch = b.branch AND c.call_seq = $3)`,
+);
+const PASS_CALL = statement(
+  'pass_call',
+  'UPDATE {tool_calls} SET owner = $4 WHERE tree = $1 AND branch = $2 AND call_seq = $3',
 );
 
 /**
- * Before an agent changes calls that forks share with it, the forks get the rows as they are: what happens
- * to a call in one conversation is none of another's.
+ * Before an agent changes calls that others share with it, everybody gets the rows as they are: what happens
+ * to a call in one conversation is none of another's. Nothing is done if the agent changed meanwhile.
  */
-export function* giveForksTheirCopies(state: AgentState, callSeqs: readonly number[]): Script<void> {
-  const { keys, head } = state;
-  yield* lockBranches(keys.tree, [head.branch]);
-  for (const callSeq of callSeqs) {
-    const [row] = yield* run(SHARED_CALL, [keys.tree, head.branch, callSeq]);
-    if (!row) continue;
-    const children: Row[] = yield* run(CHILDREN_WITHOUT_COPY, [keys.tree, head.branch, callSeq]);
-    for (const child of children) {
-      yield* insertRow('tool_calls', { ...row, branch: number(child.branch), owner: child.agent ?? null });
-    }
+export function* separateCalls(seen: AgentState, callSeqs: readonly number[]): Script<void> {
+  const { tree } = seen.keys;
+  yield* lockBranches(
+    tree,
+    seen.chain.map((segment) => segment.branch),
+  );
+  if (!(yield* lockHead(seen.keys))) return;
+  const state = yield* readState(seen.keys);
+  if (state?.head.branch !== seen.head.branch) return;
+  for (const callSeq of callSeqs) yield* separateCall(state, callSeq);
+}
+
+/** The same of one call, where the conversation's branches and the head are locked. */
+export function* separateCall({ keys, head, chain }: AgentState, callSeq: number): Script<void> {
+  const { tree, agent } = keys;
+  const row = yield* findRow(tree, chain, callSeq);
+  if (!row) return;
+  const branch = number(row.branch);
+  for (const child of yield* run(CHILDREN_WITHOUT_COPY, [tree, head.branch, callSeq])) {
+    yield* insertRow('tool_calls', { ...row, branch: number(child.branch), owner: null });
+    yield* passCall(tree, number(child.branch), callSeq);
   }
+  if (branch === head.branch) return;
+  yield* insertRow('tool_calls', { ...row, branch: head.branch, owner: agent });
+  if (row.owner !== null && number(row.owner) === agent) yield* passCall(tree, branch, callSeq);
+}
+
+function* findRow(tree: number, chain: AgentState['chain'], callSeq: number): Script<Row | undefined> {
+  for (const { branch, callHi } of chain) {
+    if (callSeq >= callHi) continue;
+    const [row] = yield* run(SHARED_CALL, [tree, branch, callSeq]);
+    if (row) return row;
+  }
+  return undefined;
+}
+
+/** The row goes to the first user of its branch without a copy of its own. */
+function* passCall(tree: number, branch: number, callSeq: number): Script<void> {
+  for (const user of (yield* findUsers(tree, branch)).living) {
+    if (user.callSeq <= callSeq) continue;
+    let hasCopy = false;
+    for (const nearer of user.path) {
+      hasCopy ||= (yield* run(HAS_CALL, [tree, nearer, callSeq])).length > 0;
+    }
+    if (hasCopy) continue;
+    yield* run(PASS_CALL, [tree, branch, callSeq, user.agent]);
+    return;
+  }
+  yield* run(PASS_CALL, [tree, branch, callSeq, null]);
 }

@@ -18,7 +18,13 @@ import { type Row, run, runBatch, type Script, type SqlValue } from '../driver.t
 import { ROLE_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
 import { lockBranches, lockHead } from './branches.ts';
-import { countSharedApprovals, countUnlinked, type ForkPoint, ownCalls } from './fork-calls.ts';
+import {
+  attachedChain,
+  countSharedApprovals,
+  countUnlinked,
+  type ForkPoint,
+  ownCalls,
+} from './fork-calls.ts';
 import { type ForkStart, type ForkTarget, forkOps } from './fork-ops.ts';
 import { callsBefore } from './rewrite.ts';
 import { findSnapshot, snapshotMessages } from './snapshots.ts';
@@ -78,8 +84,9 @@ export function* forkAgent(
   // Who writes to the branch where the forks begin plans the next commit anew: it may share open calls with
   // them from now on. Of a part that the source has from another agent, that is the other one.
   const position = snapshot ? number(snapshot.position) : (at ?? seen.head.messageCount);
-  const writer = segmentAt(chain, Number(position)).agent;
-  for (const agent of [keys.agent, writer].sort((a, b) => a - b)) yield* run(TOUCH, [keys.tree, agent]);
+  const nearest = chain.slice(0, chain.indexOf(segmentAt(chain, Number(position))) + 1);
+  const writers = new Set([keys.agent, ...nearest.map((segment) => segment.agent)]);
+  for (const agent of [...writers].sort((a, b) => a - b)) yield* run(TOUCH, [keys.tree, agent]);
   // Under the locks nobody rewrites these branches; what was read before them may be outdated.
   const state = yield* readState(keys);
   if (!state) return false;
@@ -100,7 +107,8 @@ function* findPoint(
     const position = number(snapshot.position);
     const chain = yield* readChain(keys.tree, number(snapshot.branch), position, Number.MAX_SAFE_INTEGER);
     const callCount = yield* callsBefore({ ...state, chain }, position);
-    return { chain: bounded(chain, callCount), position, callCount, whole: false };
+    const current = state.chain.some(({ branch, hi }) => branch === chain[0]?.branch && position <= hi);
+    return yield* pointOn(state, bounded(chain, callCount), { position, callCount, current, whole: false });
   }
   const position = at === undefined ? head.messageCount : Number(at);
   if (position > head.messageCount) {
@@ -108,7 +116,20 @@ function* findPoint(
   }
   const whole = position === head.messageCount;
   const callCount = whole ? head.callCount : yield* callsBefore(state, position);
-  return { chain: bounded(state.chain, callCount), position, callCount, whole };
+  return yield* pointOn(state, bounded(state.chain, callCount), {
+    position,
+    callCount,
+    current: true,
+    whole,
+  });
+}
+
+function* pointOn(
+  state: AgentState,
+  source: Chain,
+  point: Omit<ForkPoint, 'source' | 'chain'>,
+): Script<ForkPoint> {
+  return { ...point, source, chain: yield* attachedChain(state, source, point.position) };
 }
 
 function bounded(chain: Chain, callCount: number): Chain {
@@ -123,14 +144,14 @@ function* forkAtPoint(
 ): Script<void> {
   const { tree } = state.keys;
   const now = Math.max(Date.now(), state.head.lastAt);
-  const attached = segmentAt(point.chain, point.position);
+  const [attached = segmentAt(point.chain, point.position)] = point.chain;
   yield* run(PIN, [tree, attached.branch, point.position]);
   const calls = yield* ownCalls(state, point, now);
   const start: ForkStart = {
     parent: { branch: attached.branch, version: forkVersion(state, sourceSegment(state, attached)) },
     messageCount: point.position,
     callCount: point.callCount,
-    unlinkedCalls: yield* countUnlinked(state, point),
+    unlinkedCalls: yield* countUnlinked(state, point, calls),
     calls,
     sharedApprovals: yield* countSharedApprovals(state, point, calls),
     whole: point.whole,

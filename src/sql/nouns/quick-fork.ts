@@ -18,8 +18,8 @@ const MAX_REMEMBERED = 256;
 /**
  * What a position ($1 and $2: tree and branch, $3: calls before the branch) means for a fork: the number of
  * calls up to the last one asked for before it (null where an inherited one decides), and the last result of
- * those that may have theirs beyond it. These are the calls of the message right before it, and those that
- * weren't answered right away.
+ * those that may have theirs, or the message that asked, beyond it. These are the calls of the message right
+ * before it, and those that weren't answered right away or were asked for late.
  *
  * Subqueries are sorted and limited so that PostgreSQL goes by the index even where it takes the calls of one
  * conversation for most of the table.
@@ -34,15 +34,15 @@ function pointText(dialect: DialectName, start: string): string {
          THEN NULL ELSE $3 END)`;
   const results = (index: IndexName | undefined, condition: string) => {
     const by = index && dialect === 'sqlite' ? `INDEXED BY ${indexName(index)}` : '';
-    return `(SELECT max(c.result_seq) FROM (
-       SELECT result_seq FROM {tool_calls} ${by} WHERE tree = $1 AND branch = $2 AND call_seq < point.calls AND ${condition}
+    return `(SELECT max(CASE WHEN c.message_seq > coalesce(c.result_seq, -1) THEN c.message_seq ELSE c.result_seq END) FROM (
+       SELECT message_seq, result_seq FROM {tool_calls} ${by} WHERE tree = $1 AND branch = $2 AND call_seq < point.calls AND ${condition}
        ORDER BY call_seq LIMIT ${MAX_CALLS}) AS c)`;
   };
   return `WITH start AS MATERIALIZED (${start}), point AS MATERIALIZED (
      SELECT position, ${callCount('position')} AS calls, coalesce(${callCount('(position - 1)')}, 0) AS calls_before
      FROM start)
    SELECT position, calls, ${results(undefined, 'call_seq >= point.calls_before')} AS last_result,
-     ${results('branch_calls_unanswered', INDEXES.branch_calls_unanswered.where)} AS late_result
+     ${results('branch_calls_unsettled', INDEXES.branch_calls_unsettled.where)} AS late_result
    FROM point`;
 }
 

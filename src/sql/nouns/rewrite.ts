@@ -2,6 +2,7 @@ import type { CallState } from '../../model/call-book.ts';
 import { isTerminal } from '../../model/tool-call.ts';
 import {
   type AgentState,
+  type Chain,
   forkVersion,
   readState,
   type Segment,
@@ -10,10 +11,11 @@ import {
 } from '../agent-state.ts';
 import { callRow, number, numberOrNull } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
-import { run, type Script } from '../driver.ts';
+import { type Row, run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
+import { findUsers } from './branch-users.ts';
 import { lockBranches, lockHead, settle } from './branches.ts';
-import { readPlacedCalls } from './calls.ts';
+import { isShadowed, readPlacedCalls } from './calls.ts';
 import { insertRow } from './insert.ts';
 
 const DELETE_MESSAGES = statement(
@@ -28,6 +30,10 @@ const UNANSWER = statement(
   'unanswer_calls',
   'UPDATE {tool_calls} SET result_seq = NULL WHERE tree = $1 AND branch = $2 AND result_seq >= $3',
 );
+const UNLINK = statement(
+  'unlink_calls',
+  'UPDATE {tool_calls} SET message_seq = NULL, late = 0 WHERE tree = $1 AND branch = $2 AND message_seq >= $3',
+);
 const BUMP_EPOCH = statement(
   'bump_epoch',
   'UPDATE {branches} SET epoch = epoch + 1 WHERE tree = $1 AND branch = $2',
@@ -38,7 +44,7 @@ const CUT_COMPACTIONS = statement(
 );
 const COMPACTIONS_BEYOND = statement(
   'compactions_beyond',
-  `SELECT * FROM {compactions} WHERE tree = $1 AND branch = $2 AND position > $3 AND position <= $4 AND upto <= $3
+  `SELECT * FROM {compactions} WHERE tree = $1 AND branch = $2 AND position > $3 AND position <= $4 AND upto <= $6
      AND version <= $5`,
 );
 const PULL_COMPACTIONS = statement(
@@ -70,11 +76,30 @@ export function* callsBefore({ keys: { tree }, chain }: AgentState, position: nu
   const [next] = yield* run(MESSAGE_CALLS, [tree, attached.branch, position]);
   const opened = numberOrNull(next?.call_count) ?? Number.MAX_SAFE_INTEGER;
   let count = 0;
-  for (const { branch, callLo, callHi } of chain.slice(chain.indexOf(attached))) {
-    const [asked] = yield* run(LAST_ASKED, [tree, branch, Math.min(opened, callHi), position]);
-    if (asked) count = Math.max(count, number(asked.call_seq) + 1);
+  const passed = chain.slice(chain.indexOf(attached));
+  for (const [depth, segment] of passed.entries()) {
+    const end = Math.min(opened, segment.callHi);
+    count = yield* lastAsked(tree, passed.slice(0, depth + 1), { count, end, position });
     // What lies on farther branches was opened before.
-    if (count >= callLo) break;
+    if (count >= segment.callLo) break;
+  }
+  return count;
+}
+
+/** The same on the last of these branches alone, but for the calls that nearer ones have their own rows of. */
+function* lastAsked(
+  tree: number,
+  branches: Chain,
+  { count, end, position }: { count: number; end: number; position: number },
+): Script<number> {
+  const segment = branches.at(-1);
+  if (!segment) return count;
+  const upto = Math.min(position, segment.hi);
+  for (let below = end; below > count; ) {
+    const [asked] = yield* run(LAST_ASKED, [tree, segment.branch, below, upto]);
+    if (!asked) return count;
+    below = number(asked.call_seq);
+    if (below >= count && !(yield* isShadowed(tree, branches.slice(0, -1), below))) return below + 1;
   }
   return count;
 }
@@ -105,9 +130,9 @@ export function* cutConversation(
 
   const placed = yield* readPlacedCalls(state);
   const calls = [...placed.keys()];
-  const callCount = calls.find((call) => (call.messageSeq ?? -1) >= keep)?.callSeq ?? state.head.callCount;
+  const callCount = callsLeft(calls, keep) ?? state.head.callCount;
   const kept = calls.filter((call) => call.callSeq < callCount);
-  const place = keep >= own.lo && keep >= own.pinned ? own : undefined;
+  const place = (yield* canCutInPlace(state, own, keep)) ? own : undefined;
   const branch = place
     ? yield* cutInPlace(state, own, keep, callCount)
     : yield* cutOntoNewBranch(state, keep, callCount, kept, placed, newBranch);
@@ -117,19 +142,52 @@ export function* cutConversation(
     branch,
     keep,
     callCount,
-    kept.filter((call) => call.messageSeq === null).length,
-    kept.filter((call) => call.messageSeq !== null && (call.resultSeq === null || call.resultSeq >= keep))
-      .length,
+    kept.filter((call) => !isAsked(call, keep)).length,
+    kept.filter((call) => isAsked(call, keep) && !isAnswered(call, keep)).length,
     kept.filter((call) => call.state === 'approval_required').length,
   ]);
   if (!place) for (const segment of state.chain) yield* settle(keys.tree, segment.branch, keys.agent);
   return true;
 }
 
+/** Who began right there would get the compactions that are moved along. */
+function* canCutInPlace({ keys }: AgentState, own: Segment, keep: number): Script<boolean> {
+  if (keep < own.lo || keep < own.pinned) return false;
+  return keep > own.pinned || (yield* compactionsBeyond(keys.tree, own, keep, keep)).length === 0;
+}
+
+/** Compactions of the first `keep` messages that were made after so many. */
+function* compactionsBeyond(
+  tree: number,
+  { branch, hi, versionHi }: Segment,
+  keep: number,
+  after: number,
+): Script<Row[]> {
+  return yield* run(COMPACTIONS_BEYOND, [tree, branch, after, hi, versionHi, keep]);
+}
+
+/**
+ * Where calls go with the messages that are cut off: after the last call that is still asked for, at the first
+ * one that no longer is. What no message asks for before that stays, so that ordinals have no gaps.
+ */
+function callsLeft(calls: readonly CallState[], keep: number): number | undefined {
+  const asked = calls.findLast((call) => isAsked(call, keep))?.callSeq ?? -1;
+  return calls.find((call) => call.callSeq > asked && (call.messageSeq ?? -1) >= keep)?.callSeq;
+}
+
+function isAsked({ messageSeq }: CallState, end: number): boolean {
+  return messageSeq !== null && messageSeq < end;
+}
+
+function isAnswered({ resultSeq }: CallState, end: number): boolean {
+  return resultSeq !== null && resultSeq < end;
+}
+
 function* cutInPlace({ keys }: AgentState, own: Segment, keep: number, callCount: number): Script<number> {
   yield* run(DELETE_MESSAGES, [keys.tree, own.branch, keep]);
   yield* run(DELETE_CALLS, [keys.tree, own.branch, callCount]);
   yield* run(UNANSWER, [keys.tree, own.branch, keep]);
+  yield* run(UNLINK, [keys.tree, own.branch, keep]);
   yield* run(CUT_COMPACTIONS, [keys.tree, own.branch, keep]);
   yield* run(PULL_COMPACTIONS, [keys.tree, own.branch, keep]);
   yield* run(BUMP_EPOCH, [keys.tree, own.branch]);
@@ -137,8 +195,8 @@ function* cutInPlace({ keys }: AgentState, own: Segment, keep: number, callCount
 }
 
 /**
- * What the agent still changes of its earlier calls goes with it (open ones, and those whose result is cut
- * off), and so do its own copies on branches that the new one doesn't pass through.
+ * What the agent still changes of its earlier calls goes with it: open ones, and those that lose their result
+ * or the message that asked. So do its own copies on branches that the new one doesn't pass through.
  */
 function* cutOntoNewBranch(
   state: AgentState,
@@ -149,7 +207,7 @@ function* cutOntoNewBranch(
   branch: number,
 ): Script<number> {
   const { keys } = state;
-  const parent = segmentBefore(state.chain, keep);
+  const parent = yield* parentBefore(state, keep, kept, placed);
   const chain = state.chain.slice(state.chain.indexOf(parent));
   yield* insertRow('branches', {
     tree: keys.tree,
@@ -164,22 +222,45 @@ function* cutOntoNewBranch(
     adopted: 0,
   });
   for (const call of kept) {
-    const cutOff = call.resultSeq !== null && call.resultSeq >= keep;
     const passed = chain.some((segment) => segment.branch === placed.get(call));
-    if (isTerminal(call.state) && !cutOff && passed) continue;
-    if (cutOff) call.resultSeq = null;
-    yield* insertRow('tool_calls', callRow(call, { tree: keys.tree, branch, owner: keys.agent }));
+    if (staysAsItIs(call, keep) && passed) continue;
+    const left = {
+      ...call,
+      ...(isAnswered(call, keep) ? {} : { resultSeq: null }),
+      ...(isAsked(call, keep) ? {} : { messageSeq: null, late: false }),
+    };
+    yield* insertRow('tool_calls', callRow(left, { tree: keys.tree, branch, owner: keys.agent }));
   }
   // Compactions that were made later, of messages that stay, go on counting.
   for (const segment of state.chain) {
-    const rows = yield* run(COMPACTIONS_BEYOND, [
-      keys.tree,
-      segment.branch,
-      keep,
-      segment.hi,
-      segment.versionHi,
-    ]);
+    // Of a branch that is passed by, also what was made right where the new one begins.
+    const after = chain.includes(segment) ? keep : keep - 1;
+    const rows = yield* compactionsBeyond(keys.tree, segment, keep, after);
     for (const row of rows) yield* insertRow('compactions', { ...row, branch, position: keep });
   }
   return branch;
+}
+
+/**
+ * The branch before the new one: that of the last message that stays, or a nearer one with calls that stay and
+ * that others need, too. The new branch shares those, so that each is stored once.
+ */
+function* parentBefore(
+  { keys, chain }: AgentState,
+  keep: number,
+  kept: readonly CallState[],
+  placed: ReadonlyMap<CallState, number>,
+): Script<Segment> {
+  const before = segmentBefore(chain, keep);
+  const staying = new Set(kept.filter((call) => staysAsItIs(call, keep)).map((call) => placed.get(call)));
+  for (const segment of chain.slice(0, chain.indexOf(before))) {
+    if (!staying.has(segment.branch)) continue;
+    if ((yield* findUsers(keys.tree, segment.branch)).needed) return segment;
+  }
+  return before;
+}
+
+function staysAsItIs(call: CallState, keep: number): boolean {
+  const linked = call.messageSeq === null || isAsked(call, keep);
+  return isTerminal(call.state) && linked && (call.resultSeq === null || isAnswered(call, keep));
 }

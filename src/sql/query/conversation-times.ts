@@ -18,7 +18,7 @@ export function messageAt(dialect: Dialect, alias: string, at: string, seq: stri
 /** PostgreSQL: each branch's part [lo, hi) with the instants of its first and last message, as `bounded`. */
 export function boundedParts(dialect: Dialect, from: string, to: string): string {
   return `part AS (
-      SELECT c.tree, c.branch, greatest(c.lo, ${from}) AS lo, least(c.hi, ${to}) AS hi FROM chain AS c),
+      SELECT c.tree, c.branch, greatest(c.lo, ${from}) AS lo, least(c.hi, ${to}) AS hi FROM chain AS c WHERE c.lo < c.hi),
     bounded AS (
       SELECT p.tree, p.branch, p.lo, p.hi, first.created_at AS first_at, last.created_at AS last_at FROM part AS p
         ${messageAt(dialect, 'first', 'p', 'p.lo')} ${messageAt(dialect, 'last', 'p', 'p.hi - 1')})`;

@@ -57,6 +57,7 @@ const REQUIRED: Record<string, readonly string[]> = {
     'state',
     'is_error',
     'approval_required',
+    'late',
     'created_at',
     'updated_at',
     'input',

@@ -138,11 +138,12 @@ export const INDEXES = {
     columns: 'tree, branch, call_seq, created_at, tool_name, state, is_error, approval_required',
     only: 'sqlite',
   },
-  // Calls whose result isn't in the message right after them: a fork there needs its own copy of them.
-  branch_calls_unanswered: {
+  // Calls whose result isn't in the message right after them, and those that no message asked for, or late: a
+  // fork there may need its own copy of them.
+  branch_calls_unsettled: {
     table: 'tool_calls',
     columns: 'tree, branch, call_seq',
-    where: 'message_seq IS NOT NULL AND (result_seq IS NULL OR result_seq > message_seq + 1)',
+    where: '(message_seq IS NULL OR result_seq IS NULL OR result_seq > message_seq + 1 OR late = 1)',
   },
   branch_calls_failed: { table: 'tool_calls', columns: 'tree, branch, call_seq', where: 'is_error = 1' },
   branch_calls_with_approval: {

@@ -146,6 +146,8 @@ export const TABLES = {
       message_seq: 'int',
       /** The message with its tool_result block, once there. */
       result_seq: 'int',
+      /** 1 if an earlier message may have asked for a later call. */
+      late: 'small',
       created_at: 'instant',
       updated_at: 'instant',
       started_at: 'instant',
