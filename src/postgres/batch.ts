@@ -114,7 +114,6 @@ function guardParts({ set }: HeadGuard, pinned: boolean, bind: Bind): string[] {
 }
 
 const STATE_COLUMNS: readonly [column: string, field: keyof HeadUpdate, type: string][] = [
-  ['branch', 'branch', 'bigint'],
   ['version', 'version', 'bigint'],
   ['message_count', 'messageCount', 'bigint'],
   ['call_count', 'callCount', 'bigint'],

@@ -81,11 +81,11 @@ const FIND_STATE = statement(
 const LOAD_CHAIN = statement(
   'load_chain',
   `WITH RECURSIVE chain AS (
-     SELECT 0 AS depth, ${CHAIN_COLUMNS.replace('agent', 'agent AS starter')}
+     SELECT 0 AS depth, tree, ${CHAIN_COLUMNS.replace('agent', 'agent AS starter')}
      FROM {branches} WHERE tree = $1 AND branch = $2
      UNION ALL
-     SELECT c.depth + 1, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
-     FROM chain c JOIN {branches} p ON p.tree = $1 AND p.branch = c.parent)
+     SELECT c.depth + 1, p.tree, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
+     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
    SELECT * FROM chain ORDER BY depth`,
 );
 

@@ -45,8 +45,8 @@ export interface HeadGuard {
   set: HeadUpdate | 'touched' | null;
 }
 
+/** The branch isn't among them: a rewrite moves the head to another one before it commits. */
 export interface HeadUpdate {
-  branch: number;
   version: number;
   messageCount: number;
   callCount: number;

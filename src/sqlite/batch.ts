@@ -14,7 +14,7 @@ export interface Executor {
 
 const LOCKED_HEAD = statementOfArrays(
   'locked_head',
-  `SELECT revision, version, message_count, lease_token, lease_holder, lease_expires_at, cursor, last_at, branch
+  `SELECT revision, version, message_count, lease_token, lease_holder, lease_expires_at, cursor, last_at
    FROM {heads} WHERE tree = $1 AND agent = $2`,
 );
 
@@ -28,20 +28,14 @@ const ADVANCE_EVENTS = statement(
   'UPDATE {heads} SET cursor = $3, last_at = $4 WHERE tree = $1 AND agent = $2',
 );
 
-const NEW_STATE = `cursor = $3, last_at = $4, updated_at = $4, revision = revision + 1,
-     version = $5, message_count = $6, call_count = $7, unlinked_calls = $8, unanswered_calls = $9,
-     pending_approvals = $10, usage_count = $11, status = $12, last_sfp_index = $13, bookmark_seq = $14,
-     bookmark_at = $15, breakpoint = $16`;
 const ADVANCE_STATE = statement(
   'advance_state',
-  `UPDATE {heads} SET ${NEW_STATE} WHERE tree = $1 AND agent = $2`,
+  `UPDATE {heads} SET cursor = $3, last_at = $4, updated_at = $4, revision = revision + 1,
+     version = $5, message_count = $6, call_count = $7, unlinked_calls = $8, unanswered_calls = $9,
+     pending_approvals = $10, usage_count = $11, status = $12, last_sfp_index = $13, bookmark_seq = $14,
+     bookmark_at = $15, breakpoint = $16
+   WHERE tree = $1 AND agent = $2`,
 );
-/** Apart, because a column that is set has its foreign key checked, even if the value stays. */
-const CHANGE_BRANCH = statement(
-  'change_branch',
-  `UPDATE {heads} SET ${NEW_STATE}, branch = $17 WHERE tree = $1 AND agent = $2`,
-);
-
 const TOUCH = statement(
   'touch_head',
   'UPDATE {heads} SET revision = revision + 1 WHERE tree = $1 AND agent = $2',
@@ -77,7 +71,7 @@ export function runBatch(db: Executor, batch: Batch, now: number): BatchOutcome 
     firstCursor = cursor + 1;
     outcome.cursor = cursor + batch.guard.events;
     outcome.head = head;
-    advance(db, batch.guard, outcome, number(row[8]));
+    advance(db, batch.guard, outcome);
   }
   for (const op of batch.ops) writeRows(db, op, firstCursor, floor);
   return outcome;
@@ -107,7 +101,7 @@ function holds(guard: HeadGuard, head: ObservedHead): boolean {
   return leased && guard.lease.holderId === head.leaseHolder && guard.lease.token === head.leaseToken;
 }
 
-function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome, branch: number): void {
+function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
   const moved = [guard.tree, guard.agent, outcome.cursor, outcome.at];
   const set = guard.set;
   if (!set) {
@@ -118,7 +112,7 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome, branch: 
     db.run(TOUCH, [guard.tree, guard.agent]);
     return;
   }
-  const values = [
+  db.run(ADVANCE_STATE, [
     ...moved,
     set.version,
     set.messageCount,
@@ -132,9 +126,7 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome, branch: 
     set.bookmarkSeq,
     set.bookmarkAt,
     set.breakpoint,
-  ];
-  if (set.branch === branch) db.run(ADVANCE_STATE, values);
-  else db.run(CHANGE_BRANCH, [...values, set.branch]);
+  ]);
 }
 
 function writeRows(db: Executor, op: Op, firstCursor: number, floor: number): void {

@@ -37,7 +37,8 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
   return { context: { driver: recorder, directory: new Directory(recorder) }, recorded };
 }
 
-function* watched<T>(
+/** The same script; what it asks for is told. */
+export function* watched<T>(
   script: Script<T>,
   record: (statement: Statement<Shape>, params: readonly SqlParam[]) => void,
 ): Script<T> {

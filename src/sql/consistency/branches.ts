@@ -10,8 +10,8 @@ function needs(scope: Scope): string {
          SELECT h.tree, h.branch, h.message_count AS seq, h.call_count AS calls, 0 AS pin
          FROM {heads} h WHERE ${scope.trees('h')}
          UNION ALL
-         SELECT c.tree, c.parent, c.fork_seq, c.fork_call_seq, c.fork_seq
-         FROM {branches} c WHERE ${scope.trees('c')} AND c.parent IS NOT NULL
+         SELECT child.tree, child.parent, child.fork_seq, child.fork_call_seq, child.fork_seq
+         FROM {branches} child WHERE ${scope.trees('child')} AND child.parent IS NOT NULL
          UNION ALL
          SELECT s.tree, s.branch, s.position, coalesce(m.call_count, b.fork_call_seq), s.position
          FROM {snapshots} s LEFT JOIN {branches} b ON b.tree = s.tree AND b.branch = s.branch LEFT JOIN {messages} m
@@ -62,13 +62,14 @@ const CHAIN_RULES: Rule[] = [
   },
 ];
 
+/** SQLite takes tables in the order of a CROSS JOIN: it would go through all messages there are. */
 const ROW_RULES: Rule[] = [
   {
     name: 'messages',
     query: (scope) =>
       `${needs(scope)}, stored AS (
          SELECT m.tree, m.branch, count(*) AS stored, min(m.seq) AS oldest, max(m.seq) AS newest
-         FROM scope JOIN {messages} m ON m.tree = scope.tree AND m.branch = scope.branch
+         FROM scope CROSS JOIN {messages} m WHERE m.tree = scope.tree AND m.branch = scope.branch
          GROUP BY m.tree, m.branch)
        SELECT b.branch, b.fork_seq, n.seq, coalesce(k.stored, 0) AS stored, k.oldest, k.newest, ${agentIdOf('b')}
        FROM scope JOIN {branches} b ON b.tree = scope.tree AND b.branch = scope.branch

@@ -20,12 +20,15 @@ function shares(scope: Scope, column: 'hi' | 'call_hi'): string {
        SELECT tree, branch, max(upto) AS upto FROM users GROUP BY tree, branch)`;
 }
 
-/** Rows of an abandoned branch that lie beyond every conversation. */
+/**
+ * Rows of an abandoned branch that lie beyond every conversation. SQLite takes tables in the order of a CROSS JOIN:
+ * it would go through all rows there are.
+ */
 function unclaimed(table: string, seq: string): string {
   return `SELECT r.tree, r.branch, r.${seq} AS seq, r.owner, NULL AS expected
      FROM scope LEFT JOIN reached ON reached.tree = scope.tree AND reached.branch = scope.branch
-       JOIN {${table}} r ON r.tree = scope.tree AND r.branch = scope.branch AND r.${seq} >= coalesce(reached.upto, 0)
-     WHERE r.owner IS NOT NULL`;
+       CROSS JOIN {${table}} r
+     WHERE r.tree = scope.tree AND r.branch = scope.branch AND r.${seq} >= coalesce(reached.upto, 0) AND r.owner IS NOT NULL`;
 }
 
 const detail: (what: string) => Rule['detail'] = (what) => (row) =>

@@ -41,18 +41,21 @@ const CLAIM_MESSAGES = statement(
   'claim_messages',
   'UPDATE {messages} SET owner = $4 WHERE tree = $1 AND branch = $2 AND seq < $3 AND owner IS NULL',
 );
-/** A call of which a nearer branch has a copy isn't the fork's call there. */
+/**
+ * A call of which a nearer branch has a copy isn't the fork's call there. SQLite takes tables in the order of a
+ * CROSS JOIN; it would go through the calls of the whole tree.
+ */
 const CLAIM_CALLS = statement(
   'claim_calls',
   `UPDATE {tool_calls} SET owner = $4 WHERE tree = $1 AND branch = $2 AND call_seq < $3 AND owner IS NULL
      AND call_seq NOT IN (
        WITH RECURSIVE nearer AS (
-         SELECT branch, parent FROM {branches} WHERE tree = $1 AND branch = $5
+         SELECT tree, branch, parent FROM {branches} WHERE tree = $1 AND branch = $5
          UNION ALL
-         SELECT p.branch, p.parent FROM nearer n JOIN {branches} p ON p.tree = $1 AND p.branch = n.parent
-         WHERE p.branch <> $2)
-       SELECT c.call_seq FROM nearer n JOIN {tool_calls} c
-         ON c.tree = $1 AND c.branch = n.branch AND c.call_seq < $3)`,
+         SELECT p.tree, p.branch, p.parent FROM nearer n CROSS JOIN {branches} p
+         WHERE p.tree = n.tree AND p.branch = n.parent AND p.branch <> $2)
+       SELECT c.call_seq FROM nearer n CROSS JOIN {tool_calls} c
+       WHERE c.tree = n.tree AND c.branch = n.branch AND c.call_seq < $3)`,
 );
 
 /**
