@@ -1,5 +1,5 @@
 import type { ExtendedStore } from '../../../src/store/store.ts';
-import { createAgent } from '../../../src/testing/samples.ts';
+import { answers, asks, createAgent } from '../../../src/testing/samples.ts';
 import { fullCommit } from './commits.ts';
 
 const AGENTS = 2_000;
@@ -20,6 +20,11 @@ async function createRich(store: ExtendedStore, agentId: string): Promise<void> 
   await createAgent(store, agentId);
   await store.commit(agentId, { ...fullCommit(1, 'first'), info: { status: 'idle' } });
   await store.commit(agentId, { ...fullCommit(1, 'second'), info: { status: 'idle' } });
+  // More failed calls than a page has: for fewer, any index of theirs would do.
+  await store.commit(agentId, {
+    messages: [asks('failing'), answers('failing')],
+    toolCalls: [{ toolCallId: 'failing', state: 'failed', error: 'no' }],
+  });
   await store.saveDelta(agentId, { text: 'so far' });
   for (const name of ['a', 'b']) {
     await store.saveDocument(agentId, { kind: 'recovered-file', name, content: 'text' });
