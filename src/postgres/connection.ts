@@ -45,13 +45,26 @@ export class Connection {
 
   async rows<S extends Shape>(shape: S, config: QueryConfig): Promise<Shapes[S][]> {
     try {
-      if (shape === 'objects') return (await this.#client.query(config)).rows;
-      const { rows } = await this.#client.query<SqlValue[]>({ ...config, rowMode: 'array' });
+      if (shape === 'objects') return (await this.#query<Shapes[S]>(config)) as Shapes[S][];
+      const rows = await this.#query<SqlValue[]>({ ...config, rowMode: 'array' });
       return (shape === 'arrays' ? rows : rows.map(([value = null]) => value)) as Shapes[S][];
     } catch (error) {
       if (!sparesSession(error)) this.#unfit ??= error as Error;
       throw error;
     }
+  }
+
+  /**
+   * By callback: the client's own promises keep results alive for longer, and going through a million messages
+   * took 90 MB with them instead of 33.
+   */
+  #query<R>(config: QueryConfig & { rowMode?: 'array' }): Promise<R[]> {
+    return new Promise((resolve, reject) => {
+      this.#client.query(config, (error: Error | null, result: { rows: unknown[] }) => {
+        if (error) reject(error);
+        else resolve(result.rows as R[]);
+      });
+    });
   }
 
   async transaction<T>(begin: string, work: () => Promise<T>): Promise<T> {
