@@ -21,7 +21,7 @@ import type { Turn, TurnResult } from './turn.ts';
 import { TurnQueue } from './turn-queue.ts';
 
 /** A helper's parent died with it: its lease ends at the same time, and a little patience spares an error. */
-const HELPER_WAIT_MS = 20_000;
+export const HELPER_WAIT_MS = 20_000;
 
 interface Parts {
   store: Store;

@@ -4,8 +4,8 @@ import type { LanguageModel } from './model.ts';
 import { type KnownTool, knownTools, type Tool, type ToolSet } from './tool.ts';
 import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
 
-const DEFAULT_MAX_STEPS = 50;
-const DEFAULT_TOOL_CONCURRENCY = 8;
+export const DEFAULT_MAX_STEPS = 50;
+export const DEFAULT_TOOL_CONCURRENCY = 8;
 
 /** Settings of the model's calls: the AI SDK's, under its names. */
 export interface ModelSettings {

@@ -201,7 +201,7 @@ function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   return encoded;
 }
 
-const MAX_DOCUMENT_NAME_BYTES = 1_024;
+export const MAX_DOCUMENT_NAME_BYTES = 1_024;
 
 export function checkDocumentKey(kind: unknown, name: unknown): asserts kind is DocumentKind {
   if (!DOCUMENT_KINDS.some((known) => known === kind)) {

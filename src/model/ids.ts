@@ -1,7 +1,7 @@
 import { ValidationError } from '../errors.ts';
 import { randomBytes } from './crypto.ts';
 
-const MAX_NAME_BYTES = 255;
+export const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const UNSAFE_IN_ID = /[\u0000-\u001f\u007f-\u009f/\\]/;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';

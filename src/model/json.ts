@@ -2,7 +2,7 @@ import { ValidationError } from '../errors.ts';
 import { describe } from './ids.ts';
 
 /** Deepest nesting of arrays and objects that is stored. */
-const MAX_DEPTH = 1_000;
+export const MAX_DEPTH = 1_000;
 
 /**
  * The exact JSON text of a value. Refuses what JSON would lose or change silently (NaN, Map, functions …)

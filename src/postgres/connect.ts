@@ -10,7 +10,7 @@ import type { Endpoint } from './errors.ts';
 import { Listener } from './listener.ts';
 
 const OLDEST_VERSION = 15;
-const CONNECTION_TIMEOUT_MS = 10_000;
+export const CONNECTION_TIMEOUT_MS = 10_000;
 /** One lock for all stores that migrate one database at the same time; chance number, never to change. */
 const MIGRATION_LOCK = 7_243_119_865;
 

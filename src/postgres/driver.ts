@@ -16,7 +16,7 @@ const RESERVE_KEYS = statement(
   'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::int)',
 );
 const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
-const MAX_TRIES = 6;
+export const MAX_TRIES = 6;
 
 /** Numbers come as numbers; everything else that we read is text. Set per query, never globally. */
 const TYPES = {

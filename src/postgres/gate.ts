@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 
 /** pg's own default. */
-const DEFAULT_SIZE = 10;
+export const DEFAULT_SIZE = 10;
 
 const gates = new WeakMap<Pool, Gate>();
 

@@ -196,7 +196,7 @@ export function isShared({ keys, chain }: AgentState, { messageSeq, inherited }:
   return inherited && ancestors.some(({ agent, adopted }) => adopted || agent === keys.agent);
 }
 
-const MAX_RECENT = 128;
+export const MAX_RECENT = 128;
 
 /** The newest calls of an agent that this process has seen, by id, so that a step needs no look-up. */
 export class RecentCalls implements KnownCalls {

@@ -10,7 +10,7 @@ export interface AgentKeys {
 }
 
 const FIND = statement('find_agent', 'SELECT tree, agent FROM {directory} WHERE agent_id = $1');
-const MAX_REMEMBERED = 50_000;
+export const MAX_REMEMBERED = 50_000;
 /** Who has used up a block is about to need many more keys. */
 const BLOCKS_AT_ONCE = 16;
 

@@ -50,6 +50,7 @@ import { checkConsistency } from './nouns/consistency.ts';
 import { checkDecision, decide } from './nouns/decisions.ts';
 import { deleteAgent } from './nouns/delete.ts';
 import { loadDelta, readEvents, saveDelta, watchEvents } from './nouns/events.ts';
+import { MAX_FORKS } from './nouns/forks.ts';
 import { checkHealth } from './nouns/health.ts';
 import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
 import { type Load, load } from './nouns/load.ts';
@@ -183,8 +184,8 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
 
   batchFork(agentId: string, count: number): Promise<string[]> {
     return this.run('batchFork', async ({ forks }) => {
-      if (!Number.isSafeInteger(count) || count < 1 || count > 10_000) {
-        throw new ValidationError('count', 'must be a whole number from 1 to 10,000');
+      if (!Number.isSafeInteger(count) || count < 1 || count > MAX_FORKS) {
+        throw new ValidationError('count', `must be a whole number from 1 to ${MAX_FORKS}`);
       }
       return forks.create(
         agentId,

@@ -20,7 +20,7 @@ export interface SqliteOptions {
   busyTimeoutMs?: number | undefined;
 }
 
-const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
+export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 /** SQLite's own waiting blocks the event loop, so the store waits itself: see `WriteQueue`. */
 const BLOCKING_BUSY_MS = 5;
 const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;

@@ -10,7 +10,7 @@ interface Unit {
 type Outcome = { value: unknown } | { error: unknown };
 
 /** More units than this don't make a sync cheaper, and they make everybody wait longer. */
-const MAX_UNITS = 256;
+export const MAX_UNITS = 256;
 const RETRY_MS = 5;
 
 /**

@@ -2,7 +2,7 @@ import { StoreClosedError } from '../errors.ts';
 import type { OperationMetrics } from './store.ts';
 
 /** Latencies remembered per operation. */
-const WINDOW = 1_024;
+export const WINDOW = 1_024;
 
 interface Counter {
   count: number;

@@ -65,8 +65,8 @@ export type FilterUse = 'query' | 'iterate';
 type Check<T> = (field: string, value: unknown) => T;
 type Checks<T> = { [K in keyof T]-?: Check<NonNullable<T[K]>> };
 
-const DEFAULT_LIMIT = 100;
-const MAX_LIMIT = 10_000;
+export const DEFAULT_LIMIT = 100;
+export const MAX_LIMIT = 10_000;
 
 const RANGE: Checks<CreatedRange> = { createdAfter: toInstant, createdBefore: toInstant };
 

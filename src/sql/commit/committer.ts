@@ -27,7 +27,7 @@ import { SerialQueue } from './serial-queue.ts';
 import { StateCache } from './state-cache.ts';
 
 /** After so many lost races against other processes the agent is plainly not ours to write to. */
-const MAX_TRIES = 64;
+export const MAX_TRIES = 64;
 
 /**
  * The one write path. A commit is planned on the agent's remembered state and written in one batch that

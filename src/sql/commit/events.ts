@@ -5,8 +5,8 @@ import { eventRows, type Moment } from './event-rows.ts';
 import type { StateCache } from './state-cache.ts';
 
 /** What is in one statement keeps others waiting: no more events than this, and no more of their text. */
-const MAX_EVENTS = 4_096;
-const MAX_LENGTH = 1_048_576;
+export const MAX_EVENTS = 4_096;
+export const MAX_LENGTH = 1_048_576;
 
 /** Who waits for events to be written; gets the cursor of the last one. */
 export interface Appending {

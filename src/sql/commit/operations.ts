@@ -16,8 +16,8 @@ const TRIM = statement(
   'DELETE FROM {operations} WHERE tree = $1 AND agent = $2 AND version < $3 AND created_at < $4',
 );
 
-const REMEMBERED_COMMITS = 1_000;
-const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
+export const REMEMBERED_COMMITS = 1_000;
+export const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
 /** Trimming reads the agent's operations, so it isn't done at every commit. */
 const TRIM_EVERY = 256;
 

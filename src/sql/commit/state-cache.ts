@@ -1,6 +1,6 @@
 import type { AgentState } from '../agent-state.ts';
 
-const MAX_AGENTS = 10_000;
+export const MAX_AGENTS = 10_000;
 
 /** The states of the agents written last. What is in it may be outdated: the head's revision tells. */
 export class StateCache {

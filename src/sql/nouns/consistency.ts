@@ -14,7 +14,7 @@ import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 
 /** A report longer than this says nothing more; what is checked after it isn't known. */
-const MAX_ISSUES = 1_000;
+export const MAX_ISSUES = 1_000;
 /** Agents in one look at the database: the whole of it may be far more than memory holds. */
 const AGENTS_PER_PAGE = 100;
 const IDS_PER_PAGE = 1_000;

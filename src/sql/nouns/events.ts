@@ -10,7 +10,7 @@ import { statement } from '../statement.ts';
 import { assertKept, readNewest, readPage, unpack } from './event-pages.ts';
 
 /** How long a watcher waits when nobody wakes it. */
-const POLL_MS = 250;
+export const POLL_MS = 250;
 /** A watcher announces itself for so long, and again when half of it is over. */
 const WATCH_MS = 60_000;
 

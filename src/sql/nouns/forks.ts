@@ -26,6 +26,8 @@ interface Group {
 
 /** More new agents than this don't make each of them cheaper, and they hold up the source's commits. */
 const MAX_TOGETHER = 256;
+/** Forks of one `batchFork`: all of them are one transaction. */
+export const MAX_FORKS = 10_000;
 
 /**
  * Forks of one source that are asked for at the same time are made together: those that come while another

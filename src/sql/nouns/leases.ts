@@ -9,9 +9,9 @@ import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
 import { type Grant, HeldLeases } from './held-leases.ts';
 
-const DEFAULT_TTL_MS = 15_000;
-const MIN_TTL_MS = 50;
-const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
+export const DEFAULT_TTL_MS = 15_000;
+export const MIN_TTL_MS = 50;
+export const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
 const POLL_MS = 40;
 
 /** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import * as agent from '../../src/agent/agent.ts';
+import * as template from '../../src/agent/template.ts';
+import * as documents from '../../src/model/encode-commit.ts';
+import * as ids from '../../src/model/ids.ts';
+import * as json from '../../src/model/json.ts';
+import * as postgres from '../../src/postgres/connect.ts';
+import * as postgresDriver from '../../src/postgres/driver.ts';
+import * as gate from '../../src/postgres/gate.ts';
+import * as agentState from '../../src/sql/agent-state.ts';
+import * as committer from '../../src/sql/commit/committer.ts';
+import * as appending from '../../src/sql/commit/events.ts';
+import * as operations from '../../src/sql/commit/operations.ts';
+import * as stateCache from '../../src/sql/commit/state-cache.ts';
+import * as directory from '../../src/sql/directory.ts';
+import * as consistency from '../../src/sql/nouns/consistency.ts';
+import * as watching from '../../src/sql/nouns/events.ts';
+import * as forks from '../../src/sql/nouns/forks.ts';
+import * as leases from '../../src/sql/nouns/leases.ts';
+import * as sqlite from '../../src/sqlite/store.ts';
+import * as writeQueue from '../../src/sqlite/write-queue.ts';
+import * as lifecycle from '../../src/store/lifecycle.ts';
+import * as metadata from '../../src/store/metadata-filter.ts';
+import * as filters from '../../src/store/validate-filter.ts';
+import { root } from './samples.ts';
+
+/** What the code says for the row that begins so: milliseconds, bytes, counts. None: there is no bound by default. */
+const CODE: Record<string, readonly number[]> = {
+  "A lease that isn't renewed": [leases.DEFAULT_TTL_MS],
+  'Shortest `ttlMs`': [leases.MIN_TTL_MS],
+  'Longest `ttlMs`': [leases.MAX_TTL_MS],
+  'Waiting for another holder of a lease': [0],
+  'Waiting for the lease of a helper that `context.spawn` goes on with': [agent.HELPER_WAIT_MS],
+  'SQLite: waiting for other processes that write to the file': [sqlite.DEFAULT_BUSY_TIMEOUT_MS],
+  'PostgreSQL: waiting for a connection': [postgres.CONNECTION_TIMEOUT_MS],
+  'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [postgresDriver.MAX_TRIES],
+  'Attempts at a commit without a lease that others overtake': [committer.MAX_TRIES],
+  "A tool's call": [],
+  "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
+  'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
+  'Tool calls of one step that run at the same time': [template.DEFAULT_TOOL_CONCURRENCY],
+  'PostgreSQL: connections of the pool': [gate.DEFAULT_SIZE],
+  'SQLite: writes that share one transaction': [writeQueue.MAX_UNITS],
+  "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],
+  'An id or name that becomes a key': [ids.MAX_NAME_BYTES],
+  "A document's name": [documents.MAX_DOCUMENT_NAME_BYTES],
+  'Nesting of a stored value': [json.MAX_DEPTH],
+  'A path or a value of a metadata filter': [metadata.MAX_METADATA_TEXT],
+  'Records of one query': [filters.DEFAULT_LIMIT],
+  'Largest `limit` of a query': [filters.MAX_LIMIT],
+  'Forks of one `batchFork`': [forks.MAX_FORKS],
+  'Problems that `checkConsistency` reports': [consistency.MAX_ISSUES],
+  'Commits of an agent whose `operationId` is remembered': [
+    operations.REMEMBERED_COMMITS,
+    operations.REMEMBERED_MS,
+  ],
+  'Keys of agents': [directory.MAX_REMEMBERED],
+  'States of agents that were written to last': [stateCache.MAX_AGENTS],
+  'Newest tool calls of such an agent': [agentState.MAX_RECENT],
+  'Latencies for `getMetrics`, for each operation': [lifecycle.WINDOW],
+};
+
+const UNITS: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  min: 60_000,
+  h: 3_600_000,
+  KB: 1_024,
+  MB: 1_048_576,
+  毫秒: 1,
+  秒: 1_000,
+  分钟: 60_000,
+  小时: 3_600_000,
+};
+
+interface Limit {
+  what: string;
+  option: string;
+  values: number[];
+  atBound: string;
+}
+
+/** The rows of all tables of the page, without their heads. */
+function readLimits(page: string): Limit[] {
+  const lines = readFileSync(join(root, 'docs', page), 'utf8').split('\n');
+  const rows = lines.filter((line, i) => line.startsWith('| ') && !lines[i + 1]?.startsWith('| ---'));
+  return rows
+    .filter((line) => !line.startsWith('| ---'))
+    .map((line) => {
+      const [, what = '', option = '', value = '', atBound = ''] = line.split('|').map((cell) => cell.trim());
+      return { what, option, values: valuesIn(value), atBound };
+    });
+}
+
+function valuesIn(cell: string): number[] {
+  return [...cell.matchAll(/(\d[\d,]*(?:\.\d+)?)\s*(ms|min|s|h|KB|MB|毫秒|分钟|秒|小时)?(?![a-z])/g)].map(
+    ([, digits = '', unit = '']) => Number(digits.replaceAll(',', '')) * (UNITS[unit] ?? 1),
+  );
+}
+
+const names = (text: string): string[] =>
+  [...text.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name).sort();
+
+describe('the page of limits', () => {
+  const english = readLimits('limits.md');
+  const chinese = readLimits('zh-CN/limits.md');
+
+  it('gives the defaults that the code has', () => {
+    expect(Object.fromEntries(english.map(({ what, values }) => [what, values]))).toEqual(CODE);
+  });
+
+  it('says the same in both languages', () => {
+    const outline = ({ option, values, atBound }: Limit) => ({
+      option: names(option),
+      values,
+      atBound: names(atBound),
+    });
+    expect(chinese.map(outline)).toEqual(english.map(outline));
+  });
+
+  it('says of every limit what happens there', () => {
+    expect([...english, ...chinese].filter(({ what, atBound }) => what === '' || atBound === '')).toEqual([]);
+  });
+});
