@@ -1,9 +1,15 @@
 import type { Message } from './message.ts';
 import type { ToolCallRecord, ToolCallUpdate } from './tool-call.ts';
 
-export type AgentStatus = 'idle' | 'running' | 'awaiting_approval' | 'interrupted';
+export type AgentStatus = 'idle' | 'running' | 'awaiting_approval' | 'interrupted' | 'failed';
 
-export const AGENT_STATUSES: readonly AgentStatus[] = ['idle', 'running', 'awaiting_approval', 'interrupted'];
+export const AGENT_STATUSES: readonly AgentStatus[] = [
+  'idle',
+  'running',
+  'awaiting_approval',
+  'interrupted',
+  'failed',
+];
 
 /** A place on an agent's timeline. `seq` is the cursor; `timestamp` is in epoch milliseconds. */
 export interface Bookmark {

@@ -95,14 +95,14 @@ function guardParts({ set }: HeadGuard, pinned: boolean, bind: Bind): string[] {
   const token = of((guard) => guard.lease?.token ?? null, 'bigint');
   const needsLease = of((guard) => (guard.needsLease ? 1 : 0), 'int');
   const locked = `locked AS MATERIALIZED (
-    SELECT h.revision, h.version, h.message_count, h.cursor, h.last_at, h.lease_token, h.lease_holder, h.lease_expires_at
+    SELECT h.revision, h.version, h.message_count, h.cursor, h.last_at, h.lease_token, h.lease_holder_id, h.lease_expires_at
     FROM {heads} h${pinned ? ', pin' : ''} WHERE h.tree = ${tree} AND h.agent = ${agent} FOR NO KEY UPDATE OF h)`;
   const allowed = `allowed AS MATERIALIZED (
     SELECT cursor, last_at FROM locked
     WHERE (${revision} IS NULL OR revision = ${revision}) AND (${version} IS NULL OR version = ${version})
       AND CASE WHEN ${holder} IS NULL
-        THEN ${needsLease} = 0 OR lease_holder IS NULL OR lease_expires_at <= ${NOW}
-        ELSE lease_holder = ${holder} AND lease_token = ${token} AND lease_expires_at > ${NOW} END)`;
+        THEN ${needsLease} = 0 OR lease_holder_id IS NULL OR lease_expires_at <= ${NOW}
+        ELSE lease_holder_id = ${holder} AND lease_token = ${token} AND lease_expires_at > ${NOW} END)`;
   const at = of((guard) => guard.at, 'bigint');
   const events = of((guard) => guard.events, 'bigint');
   const head = `head AS (
@@ -166,7 +166,7 @@ export function readOutcome(row: Row | undefined, batch: Batch): BatchOutcome {
       version: Number(row.version),
       messageCount: Number(row.message_count),
       leaseToken: Number(row.lease_token),
-      leaseHolder: row.lease_holder === null ? null : String(row.lease_holder),
+      leaseHolder: row.lease_holder_id === null ? null : String(row.lease_holder_id),
       leaseExpiresAt: row.lease_expires_at === null ? null : Number(row.lease_expires_at),
       now: Number(row.now),
     };

@@ -1,4 +1,6 @@
 import { type Dialect, TABLE_PREFIX, VIEW_PREFIX } from '../sql/dialect.ts';
+import { initial } from './migrations/0001-initial.ts';
+import { alpha2 } from './migrations/0002-alpha-2.ts';
 
 /** SQLite's index for metadata filters. */
 export const ABSENT_TABLE = 'metadata';
@@ -16,6 +18,7 @@ export function postgresDialect(schema: string): PostgresDialect {
     schema,
     table: (name) => `${quoted}.${TABLE_PREFIX}${name}`,
     absentTable: ABSENT_TABLE,
+    migrations: [initial, alpha2],
     view: (name) => `${quoted}.${VIEW_PREFIX}${name}`,
   };
 }

@@ -193,5 +193,7 @@ export function callColumns(call: CallState): SqlValue[] {
     call.error === null ? null : JSON.stringify(call.error),
     JSON.stringify(call.approval),
     JSON.stringify(call.audit),
+    null,
+    null,
   ];
 }

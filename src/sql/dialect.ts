@@ -1,3 +1,5 @@
+import type { Migration } from './migrations.ts';
+
 export type DialectName = 'sqlite' | 'postgres';
 
 /** What SQL text needs to know about its database. Everything else is written once for both. */
@@ -9,6 +11,8 @@ export interface Dialect {
   readonly absentTable: string;
   /** The same of a documented view or function: `kode_messages` is the view that people query. */
   view(name: string): string;
+  /** All steps of the schema, in order. */
+  readonly migrations: readonly Migration[];
 }
 
 export const TABLE_PREFIX = 'kode_data_';

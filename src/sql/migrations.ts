@@ -1,20 +1,21 @@
 import { SchemaVersionError } from '../errors.ts';
-import { sha256 } from '../model/crypto.ts';
 import type { Dialect } from './dialect.ts';
 import { type Row, run, type Script } from './driver.ts';
-import { initialSchema } from './schema/0001-initial.ts';
 import { composed, statement } from './statement.ts';
 
-interface Migration {
+/**
+ * A step of a database's schema. Once a version with it is released its text never changes: whoever needs
+ * another table or column adds a migration. Nothing in it is computed from what the code defines today.
+ */
+export interface Migration {
+  /** From 1, without gaps. */
   readonly id: number;
   readonly name: string;
-  statements(dialect: Dialect): string[];
+  /** SHA-256 of the text, which every database that has the migration records. */
+  readonly checksum: string;
+  /** In order. `{heads}` is the table, `{view sessions}` the view, by whatever name they have there. */
+  readonly statements: readonly string[];
 }
-
-/** In order. A released migration never changes: its checksum is recorded in every database. */
-const MIGRATIONS: readonly Migration[] = [{ id: 1, name: 'initial', statements: initialSchema }];
-
-const SCHEMA_VERSION = MIGRATIONS.length;
 
 export const APPLIED = statement('applied_migrations', 'SELECT id, checksum FROM {migrations} ORDER BY id');
 
@@ -23,28 +24,22 @@ const RECORD = statement(
   'INSERT INTO {migrations} (id, name, checksum, applied_at) VALUES ($1, $2, $3, $4)',
 );
 
-function checksum(migration: Migration, dialect: Dialect): string {
-  // Names of schemas differ between databases and are no part of what a migration is.
-  const neutral: Dialect = { ...dialect, table: (name) => `table_${name}`, view: (name) => `view_${name}` };
-  return sha256(migration.statements(neutral).join(';\n'));
-}
-
 /** True when nothing is to be done. Refuses a schema that this code doesn't know. */
-export function isCurrent(applied: Row[], dialect: Dialect): boolean {
+export function isCurrent(applied: Row[], { migrations }: Dialect): boolean {
   for (const row of applied) {
-    const migration = MIGRATIONS[Number(row.id) - 1];
+    const migration = migrations[Number(row.id) - 1];
     if (!migration) {
       throw new SchemaVersionError(
-        `The database's schema is at version ${applied.at(-1)?.id}, and this version of @shareai-lab/kode-sdk knows ${SCHEMA_VERSION}. Update the package; nothing was changed.`,
+        `The database's schema is at version ${applied.at(-1)?.id}, and this version of @shareai-lab/kode-sdk knows ${migrations.length}. Update the package; nothing was changed.`,
       );
     }
-    if (row.checksum !== checksum(migration, dialect)) {
+    if (row.checksum !== migration.checksum) {
       throw new SchemaVersionError(
         `Migration ${migration.id} ("${migration.name}") of this database isn't the one that this version of @shareai-lab/kode-sdk has: the database was made by another build. Use that build, or import the data into a new database.`,
       );
     }
   }
-  return applied.length === MIGRATIONS.length;
+  return applied.length === migrations.length;
 }
 
 /**
@@ -62,8 +57,21 @@ export function* migrate(dialect: Dialect): Script<void> {
   );
   const applied = yield* run(APPLIED, []);
   if (isCurrent(applied, dialect)) return;
-  for (const migration of MIGRATIONS.slice(applied.length)) {
-    for (const text of migration.statements(dialect)) yield* run(statement(migration.name, text), []);
-    yield* run(RECORD, [migration.id, migration.name, checksum(migration, dialect), Date.now()]);
+  for (const { id, name, checksum, statements } of dialect.migrations.slice(applied.length)) {
+    for (const text of statements) yield* run(statement(name, withViews(text, dialect)), []);
+    yield* run(RECORD, [id, name, checksum, Date.now()]);
   }
+}
+
+function withViews(text: string, dialect: Pick<Dialect, 'view'>): string {
+  return text.replace(/\{view (\w+)\}/g, (_match, name: string) => dialect.view(name));
+}
+
+/**
+ * The text that a checksum is of. Names of schemas differ between databases and are no part of what a
+ * migration is.
+ */
+export function checkedText({ statements }: Pick<Migration, 'statements'>): string {
+  const neutral = withViews(statements.join(';\n'), { view: (name) => `view_${name}` });
+  return neutral.replace(/\{(\w+)\}/g, (_match, name: string) => `table_${name}`);
 }

@@ -14,7 +14,7 @@ export interface Executor {
 
 const LOCKED_HEAD = statementOfArrays(
   'locked_head',
-  `SELECT revision, version, message_count, lease_token, lease_holder, lease_expires_at, cursor, last_at
+  `SELECT revision, version, message_count, lease_token, lease_holder_id, lease_expires_at, cursor, last_at
    FROM {heads} WHERE tree = $1 AND agent = $2`,
 );
 

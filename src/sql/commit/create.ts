@@ -155,5 +155,9 @@ export function headRow({ keys, head }: AgentState, updatedAt: number): SqlValue
     null,
     null,
     0,
+    null,
+    0,
+    null,
+    null,
   ];
 }

@@ -26,19 +26,19 @@ const RENEW = statement('renew_leases', {
   sqlite: `UPDATE {heads} SET lease_expires_at = ${NOW.sqlite} + lease_ttl
      FROM json_each($1) held
      WHERE tree = held.value ->> 0 AND agent = held.value ->> 1 AND lease_token = held.value ->> 2
-       AND lease_holder = held.value ->> 3 AND lease_expires_at > ${NOW.sqlite}
+       AND lease_holder_id = held.value ->> 3 AND lease_expires_at > ${NOW.sqlite}
      RETURNING agent, lease_token, lease_expires_at`,
   postgres: `UPDATE {heads} h SET lease_expires_at = ${NOW.postgres} + h.lease_ttl
      FROM json_array_elements($1::json) held
      WHERE h.tree = (held ->> 0)::bigint AND h.agent = (held ->> 1)::bigint AND h.lease_token = (held ->> 2)::bigint
-       AND h.lease_holder = held ->> 3 AND h.lease_expires_at > ${NOW.postgres}
+       AND h.lease_holder_id = held ->> 3 AND h.lease_expires_at > ${NOW.postgres}
      RETURNING h.agent, h.lease_token, h.lease_expires_at`,
 });
 
 const RELEASE = statement(
   'release_lease',
-  `UPDATE {heads} SET lease_holder = NULL, lease_expires_at = NULL
-   WHERE tree = $1 AND agent = $2 AND lease_token = $3 AND lease_holder = $4`,
+  `UPDATE {heads} SET lease_holder_id = NULL, lease_expires_at = NULL
+   WHERE tree = $1 AND agent = $2 AND lease_token = $3 AND lease_holder_id = $4`,
 );
 
 /** The leases that this store holds: renews them while it lives, and aborts their signals when they are lost. */

@@ -18,10 +18,10 @@ const POLL_MS = 40;
 const ACQUIRE = statement(
   'acquire_lease',
   withClock(
-    (now) => `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder = $3, lease_ttl = $4,
+    (now) => `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $3, lease_ttl = $4,
        lease_expires_at = ${now} + $4
      WHERE tree = $1 AND agent = $2
-       AND (lease_holder IS NULL OR lease_expires_at <= ${now} OR (lease_token = $5 AND lease_expires_at = $6))
+       AND (lease_holder_id IS NULL OR lease_expires_at <= ${now} OR (lease_token = $5 AND lease_expires_at = $6))
      RETURNING lease_token, lease_expires_at`,
   ),
 );
@@ -37,11 +37,11 @@ const CLAIM = statement('claim_resumable', {
 });
 
 function claimText(now: string, locking: string): string {
-  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder = $1, lease_ttl = $2, lease_expires_at = ${now} + $2
+  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_expires_at = ${now} + $2
      WHERE (tree, agent) IN (
        SELECT tree, agent FROM {heads}
        WHERE status <> 0 AND status IN (1, 2) AND (status = 1 OR pending_approvals = 0)
-         AND (lease_holder IS NULL OR lease_expires_at <= ${now})
+         AND (lease_holder_id IS NULL OR lease_expires_at <= ${now})
        ORDER BY updated_at, agent LIMIT $3 ${locking})
      RETURNING tree, agent, lease_token, lease_expires_at, updated_at,
        (SELECT a.agent_id FROM {agents} a WHERE a.tree = {heads}.tree AND a.agent = {heads}.agent) AS agent_id`;

@@ -66,11 +66,20 @@ export const TABLES = {
       breakpoint: 'text',
       /** Fencing token: rises with each holder and is never set back. */
       lease_token: 'int',
-      lease_holder: 'name',
+      /** Random, so that an agent that was deleted and created anew revives no old lease. */
+      lease_holder_id: 'name',
       lease_expires_at: 'instant',
       lease_ttl: 'int',
       /** Somebody follows this agent's events until then: commits notify. */
       watched_until: 'instant',
+      /** Who holds the lease, for people: JSON of host, process and name. */
+      lease_by: 'text',
+      /** How often a worker was given the agent since it made progress. */
+      attempts: 'int',
+      /** Not before then is it given to a worker again. */
+      retry_at: 'instant',
+      /** Why the last attempt ended: JSON. */
+      failure: 'text',
     },
     key: ['tree', 'agent'],
     clustered: true,
@@ -159,6 +168,9 @@ export const TABLES = {
       error: 'text',
       approval: 'text',
       audit: 'text',
+      /** JSON text of an id or a name that fits no index: the indexed column has its digest then. */
+      long_id: 'text',
+      long_name: 'text',
     },
     key: ['tree', 'branch', 'call_seq'],
   },
@@ -294,7 +306,7 @@ export const CHANNEL_BITS = { progress: 1, control: 2, monitor: 4 } as const;
 
 /** Small integers for the words that repeat in every row. Never renumber: they are on disk. */
 export const ROLE_CODES = { user: 0, assistant: 1, system: 2 } as const;
-export const STATUS_CODES = { idle: 0, running: 1, awaiting_approval: 2, interrupted: 3 } as const;
+export const STATUS_CODES = { idle: 0, running: 1, awaiting_approval: 2, interrupted: 3, failed: 4 } as const;
 export const STATE_CODES = {
   pending: 0,
   approval_required: 1,

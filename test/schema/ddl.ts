@@ -1,7 +1,6 @@
-import type { Dialect } from '../dialect.ts';
-import { INDEXES, type Index, indexName } from './indexes.ts';
-import type { ColumnKind, Table } from './tables.ts';
-import { TABLES } from './tables.ts';
+import type { Dialect } from '../../src/sql/dialect.ts';
+import { INDEXES, type Index, indexName } from '../../src/sql/schema/indexes.ts';
+import { type ColumnKind, TABLES, type Table } from '../../src/sql/schema/tables.ts';
 
 const POSTGRES_TYPES: Record<ColumnKind, string> = {
   key: 'bigint',
@@ -47,6 +46,7 @@ const REQUIRED: Record<string, readonly string[]> = {
     'last_sfp_index',
     'lease_token',
     'watched_until',
+    'attempts',
   ],
   agents: ['agent_id', 'template_id', 'created_at', 'config_version', 'lineage', 'metadata'],
   branches: ['agent', 'fork_seq', 'fork_call_seq', 'pinned', 'epoch', 'adopted'],
@@ -75,6 +75,9 @@ const REQUIRED: Record<string, readonly string[]> = {
   metadata_jsonb: ['document'],
 };
 
+/** Columns that came to tables with rows in them. */
+const ADDED: Record<string, Record<string, string>> = { heads: { attempts: '0' } };
+
 /**
  * Foreign keys only where they are free on the hot path: they say that nobody's history may be removed,
  * and neither column changes in a commit. A key from each message to its branch would cost every commit
@@ -85,8 +88,8 @@ const FOREIGN_KEYS: Record<string, string> = {
   heads: 'FOREIGN KEY (tree, branch) REFERENCES {branches} (tree, branch)',
 };
 
-/** CREATE TABLE and CREATE INDEX statements of the whole schema, in order. */
-export function createSchema(dialect: Dialect): string[] {
+/** CREATE TABLE and CREATE INDEX statements of all tables, in order. */
+export function createTables(dialect: Dialect): string[] {
   const statements: string[] = [];
   // Foreign keys need the table that they refer to.
   const { branches, ...others } = TABLES;
@@ -106,9 +109,11 @@ export function createSchema(dialect: Dialect): string[] {
 
 function createTable(dialect: Dialect, name: string, definition: Table): string {
   const required = new Set([...definition.key, ...(REQUIRED[name] ?? [])]);
-  const lines = Object.entries(definition.columns).map(
-    ([column, kind]) => `${column} ${columnType(dialect, kind)}${required.has(column) ? ' NOT NULL' : ''}`,
-  );
+  const lines = Object.entries(definition.columns).map(([column, kind]) => {
+    const added = ADDED[name]?.[column];
+    const must = required.has(column) ? ' NOT NULL' : '';
+    return `${column} ${columnType(dialect, kind)}${must}${added === undefined ? '' : ` DEFAULT ${added}`}`;
+  });
   lines.push(`PRIMARY KEY (${definition.key.join(', ')})`);
   const foreign = FOREIGN_KEYS[name];
   if (foreign) lines.push(foreign.replace(/\{(\w+)\}/g, (_match, other: string) => dialect.table(other)));

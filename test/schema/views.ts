@@ -1,5 +1,5 @@
-import type { Dialect } from '../dialect.ts';
-import { ROLE_CODES, STATE_CODES, STATUS_CODES } from './tables.ts';
+import type { Dialect } from '../../src/sql/dialect.ts';
+import { ROLE_CODES, STATE_CODES, STATUS_CODES } from '../../src/sql/schema/tables.ts';
 
 /**
  * The documented views (docs/reference/sql-views.md), for people who query with SQL: words in place of

@@ -1,12 +1,16 @@
-import type { Dialect } from '../dialect.ts';
-import { KEY_BLOCK } from '../driver.ts';
-import { createSchema } from './ddl.ts';
+import type { Dialect } from '../../src/sql/dialect.ts';
+import { KEY_BLOCK } from '../../src/sql/driver.ts';
+import { createTables } from './ddl.ts';
 import { createViews } from './views.ts';
 
-export function initialSchema(dialect: Dialect): string[] {
+/**
+ * The schema as the code defines it today: what all migrations together must come to. Whoever changes a table,
+ * an index or a view finds the text for the next migration here.
+ */
+export function definedSchema(dialect: Dialect): string[] {
   return [
     ...keySource(dialect),
-    ...createSchema(dialect),
+    ...createTables(dialect),
     ...metadataIndex(dialect),
     ...createViews(dialect),
   ];
