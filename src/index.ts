@@ -84,7 +84,8 @@ export type {
   ToolCallUpdate,
 } from './model/tool-call.ts';
 export { type PostgresOptions, PostgresStore } from './postgres/store.ts';
-export { type SqliteOptions, SqliteStore } from './sqlite/store.ts';
+export type { SqliteOptions } from './sqlite/options.ts';
+export { SqliteStore } from './sqlite/store.ts';
 export type { JsonConfig, PostgresConfig, PostgresConnection, SqliteConfig } from './store/config.ts';
 export { createExtendedStore, createStore } from './store/factory.ts';
 export type {

@@ -18,7 +18,8 @@ import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
 import { positional } from './positional.ts';
 import { Reader } from './reader.ts';
-import { WriteQueue } from './write-queue.ts';
+import { whenFree } from './when-free.ts';
+import { WriteQueue, type WriteQueueOptions } from './write-queue.ts';
 
 /** How often a process looks whether another one has changed the file. */
 const POLL_MS = 25;
@@ -42,6 +43,7 @@ export class SqliteDriver implements Driver, Executor {
   readonly dialect = sqliteDialect;
   readonly #db: Database;
   readonly #path: string;
+  readonly #busyTimeoutMs: number;
   readonly #queue: WriteQueue;
   /** A database in memory has no second connection. */
   readonly #reader: Reader | undefined;
@@ -54,18 +56,19 @@ export class SqliteDriver implements Driver, Executor {
   /** When the first read since the event loop's last turn began. */
   #turnAt: number | undefined;
 
-  constructor(db: BetterSqlite3.Database, path: string, busyTimeoutMs: number) {
+  constructor(db: BetterSqlite3.Database, path: string, options: WriteQueueOptions) {
     this.#db = db;
     this.#path = path;
-    this.#queue = new WriteQueue(db, busyTimeoutMs);
-    this.#reader = path === ':memory:' ? undefined : new Reader(path, busyTimeoutMs);
+    this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#queue = new WriteQueue(db, options);
+    this.#reader = path === ':memory:' ? undefined : new Reader(path, options.busyTimeoutMs);
     this.#begin = db.prepare('BEGIN');
     this.#end = db.prepare('COMMIT');
   }
 
   /** Repeats `work` for as long as the store waits for other processes. */
   whenFree<T>(work: () => T): Promise<T> {
-    return this.#queue.whenFree(work);
+    return whenFree(work, this.#busyTimeoutMs);
   }
 
   pragma(text: string): void {
@@ -188,7 +191,12 @@ export class SqliteDriver implements Driver, Executor {
   }
 
   #readDataVersion(): number {
-    return Number(this.#db.pragma('data_version', { simple: true }));
+    try {
+      return Number(this.#db.pragma('data_version', { simple: true }));
+    } catch {
+      // Locked, or worse: whoever reads will be told. Nobody would catch it in a timer.
+      return this.#dataVersion;
+    }
   }
 
   #wake(): void {
@@ -224,7 +232,7 @@ export class SqliteDriver implements Driver, Executor {
       if (this.#turnAt === undefined) this.#beginTurn();
     }
     try {
-      return await this.#queue.whenFree(work);
+      return await this.whenFree(work);
     } catch (error) {
       throw translate(error, this.#path);
     }

@@ -9,20 +9,8 @@ import { SqlStore } from '../sql/store.ts';
 import { SqliteDriver } from './driver.ts';
 import { translate } from './errors.ts';
 import { loadBetterSqlite } from './load.ts';
+import { type Settings, type SqliteOptions, settingsOf } from './options.ts';
 
-export interface SqliteOptions {
-  /**
-   * `full` (default): an acknowledged commit survives a power cut. `normal`: it survives a crash of the
-   * process, and the last commits may be lost with the power.
-   */
-  durability?: 'full' | 'normal' | undefined;
-  /** How long to wait for other processes that write to the file, in milliseconds. Default 5,000. */
-  busyTimeoutMs?: number | undefined;
-}
-
-export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
-/** SQLite's own waiting blocks the event loop, so the store waits itself: see `WriteQueue`. */
-const BLOCKING_BUSY_MS = 5;
 const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
 /**
  * Half of SQLite's default: most of what a turn changes is one entry on a page of each index, and the log
@@ -50,24 +38,17 @@ const MIGRATIONS_TABLE = statement(
 export class SqliteStore extends SqlStore {
   protected readonly fileStoreDirectory: string | undefined;
   readonly #path: string;
-  readonly #options: SqliteOptions;
+  readonly #settings: Settings;
 
   constructor(dbPath: string, fileStoreBaseDir?: string, options: SqliteOptions = {}) {
     super();
     if (typeof dbPath !== 'string' || dbPath.trim() === '') {
       throw new StoreConfigError('dbPath must be the path of the SQLite file, or ":memory:".');
     }
-    const { durability = 'full', busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS } = options;
-    if (durability !== 'full' && durability !== 'normal') {
-      throw new StoreConfigError('options.durability must be "full" or "normal".');
-    }
-    if (!Number.isFinite(busyTimeoutMs) || busyTimeoutMs < 0) {
-      throw new StoreConfigError('options.busyTimeoutMs must be a number of milliseconds, 0 or more.');
-    }
+    this.#settings = settingsOf(options);
     // Resolved now: a process that changes its directory later still means the same files.
     this.#path = dbPath === ':memory:' ? dbPath : resolve(dbPath);
     this.fileStoreDirectory = fileStoreBaseDir === undefined ? undefined : resolve(fileStoreBaseDir);
-    this.#options = { durability, busyTimeoutMs };
   }
 
   protected async connect(): Promise<Engine> {
@@ -82,8 +63,9 @@ export class SqliteStore extends SqlStore {
     }
     let db: BetterSqlite3.Database | undefined;
     try {
-      db = new Database(this.#path, { timeout: BLOCKING_BUSY_MS });
-      const driver = new SqliteDriver(db, this.#path, this.#options.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS);
+      // SQLite's own waiting would block the event loop: see `whenFree`.
+      db = new Database(this.#path, { timeout: 0 });
+      const driver = new SqliteDriver(db, this.#path, this.#settings);
       await driver.whenFree(() => this.#configure(driver));
       const present = await driver.read(MIGRATIONS_TABLE, []);
       if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
@@ -103,9 +85,9 @@ export class SqliteStore extends SqlStore {
     driver.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
     driver.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     // In WAL mode NORMAL doesn't sync commits at all; better-sqlite3 leaves it there.
-    driver.pragma(`synchronous = ${this.#options.durability === 'normal' ? 'NORMAL' : 'FULL'}`);
+    driver.pragma(`synchronous = ${this.#settings.durability === 'normal' ? 'NORMAL' : 'FULL'}`);
     // On macOS fsync doesn't reach the platter.
-    if (process.platform === 'darwin' && this.#options.durability !== 'normal')
+    if (process.platform === 'darwin' && this.#settings.durability !== 'normal')
       driver.pragma('fullfsync = ON');
     driver.pragma('foreign_keys = ON');
   }

@@ -1,49 +1,55 @@
-import type { Database, Statement } from 'better-sqlite3';
-import { isBusy } from './errors.ts';
+import type { Database } from 'better-sqlite3';
+import { StoreBusyError } from '../errors.ts';
+import { type Outcome, Transactions } from './transaction.ts';
+import { retryPause } from './when-free.ts';
 
 interface Unit {
-  run(): unknown;
+  readonly run: () => unknown;
+  /** When it came, by the monotonic clock. */
+  readonly since: number;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
-type Outcome = { value: unknown } | { error: unknown };
-
 /** More units than this don't make a sync cheaper, and they make everybody wait longer. */
 export const MAX_UNITS = 256;
-const RETRY_MS = 5;
+/** More writes than this at once come from a loop that doesn't wait for any of them. */
+export const DEFAULT_MAX_QUEUED_WRITES = 100_000;
+
+export interface WriteQueueOptions {
+  /** How long a write waits while other processes keep the file locked. */
+  readonly busyTimeoutMs: number;
+  /** Writes that may wait at a time. */
+  readonly maxQueuedWrites: number;
+}
 
 /**
- * Group commit: writes that arrive together share one transaction and so one sync of the disk. Each runs
- * in a savepoint of its own, and none is acknowledged before COMMIT has returned.
+ * Group commit: writes that arrive together share one transaction and so one sync of the disk, and none is
+ * acknowledged before COMMIT has returned. Between two transactions everything else has its turn.
  */
 export class WriteQueue {
-  readonly #db: Database;
-  readonly #control: Record<
-    'begin' | 'savepoint' | 'release' | 'rollbackTo' | 'commit' | 'rollback',
-    Statement
-  >;
-  readonly #busyTimeoutMs: number;
+  readonly #transactions: Transactions;
+  readonly #options: WriteQueueOptions;
   readonly #units: Unit[] = [];
   #flushing: Promise<void> | undefined;
+  /** Since when each attempt found the file locked. */
+  #lockedSince: number | undefined;
+  /** Units at the head of the queue that have to be run one by one. */
+  #singly = 0;
 
-  constructor(db: Database, busyTimeoutMs: number) {
-    this.#db = db;
-    this.#control = {
-      begin: db.prepare('BEGIN IMMEDIATE'),
-      savepoint: db.prepare('SAVEPOINT kode_unit'),
-      release: db.prepare('RELEASE kode_unit'),
-      rollbackTo: db.prepare('ROLLBACK TO kode_unit'),
-      commit: db.prepare('COMMIT'),
-      rollback: db.prepare('ROLLBACK'),
-    };
-    this.#busyTimeoutMs = busyTimeoutMs;
+  constructor(db: Database, options: WriteQueueOptions) {
+    this.#transactions = new Transactions(db);
+    this.#options = options;
   }
 
-  /** Runs a synchronous write within a transaction; resolves once it is on disk. */
+  /** Runs a synchronous write within a transaction, again if need be; resolves once it is on disk. */
   submit<T>(run: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#units.push({ run, resolve: resolve as Unit['resolve'], reject });
+      if (this.#units.length >= this.#options.maxQueuedWrites) {
+        reject(full(this.#units.length));
+        return;
+      }
+      this.#units.push({ run, since: performance.now(), resolve: resolve as Unit['resolve'], reject });
       this.#flushing ??= this.#flushAll();
     });
   }
@@ -54,97 +60,63 @@ export class WriteQueue {
   }
 
   async #flushAll(): Promise<void> {
-    // One turn of the event loop, so that everything which is ready to commit now joins this transaction.
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    while (this.#units.length > 0) {
-      await this.#flush(this.#units.splice(0, MAX_UNITS));
+    for (;;) {
+      // One turn of the event loop, so that everything which is ready to commit now joins this transaction.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (this.#units.length === 0) break;
+      if (!this.#flush()) await retryPause();
     }
     this.#flushing = undefined;
   }
 
-  async #flush(units: Unit[]): Promise<void> {
-    let outcomes: Outcome[] | undefined;
+  /** Nothing in here awaits anything. False while the file is locked. */
+  #flush(): boolean {
+    const units = this.#units.slice(0, this.#singly > 0 ? 1 : MAX_UNITS);
+    let outcomes: Outcome[];
     try {
-      await this.#begin();
-      outcomes = this.#runTogether(units);
-    } catch (error) {
-      for (const unit of units) unit.reject(error);
-      return;
-    }
-    if (outcomes) {
-      units.forEach((unit, i) => {
-        settle(unit, outcomes[i] ?? { error: new Error('a unit of a group commit has no outcome') });
-      });
-      return;
-    }
-    // Something ended the whole transaction (a full disk does): nobody's failure but its own counts.
-    for (const unit of units) await this.#flushAlone(unit);
-  }
-
-  /** Undefined when the transaction as a whole is lost; it's rolled back then. */
-  #runTogether(units: Unit[]): Outcome[] | undefined {
-    const db = this.#db;
-    const { savepoint, release, rollbackTo, commit, rollback } = this.#control;
-    const alone = units.length === 1;
-    const outcomes: Outcome[] = [];
-    try {
-      for (const unit of units) {
-        if (!alone) savepoint.run();
-        try {
-          outcomes.push({ value: unit.run() });
-        } catch (error) {
-          if (alone) {
-            if (db.inTransaction) rollback.run();
-            return [{ error }];
-          }
-          if (!db.inTransaction) return undefined;
-          rollbackTo.run();
-          outcomes.push({ error });
-        }
-        if (!alone) release.run();
+      const attempt = this.#transactions.run(units.map(({ run }) => run));
+      if ('busy' in attempt) {
+        this.#refuseOverdue(attempt.busy);
+        return false;
       }
-      commit.run();
-      return outcomes;
+      this.#lockedSince = undefined;
+      if ('lost' in attempt) {
+        this.#singly = units.length;
+        return true;
+      }
+      outcomes = attempt.outcomes;
     } catch (error) {
-      if (db.inTransaction) rollback.run();
-      return alone ? [{ error }] : undefined;
+      outcomes = units.map(() => ({ error }));
     }
-  }
-
-  async #flushAlone(unit: Unit): Promise<void> {
-    try {
-      await this.#begin();
-      const [outcome] = this.#runTogether([unit]) ?? [];
-      settle(unit, outcome ?? { error: new Error('a unit of a group commit has no outcome') });
-    } catch (error) {
-      unit.reject(error);
-    }
-  }
-
-  #begin(): Promise<void> {
-    return this.whenFree(() => {
-      this.#control.begin.run();
+    this.#take(units.length).forEach((unit, i) => {
+      settle(unit, outcomes[i] ?? { error: new Error('a unit of a group commit has no outcome') });
     });
+    return true;
   }
 
-  /**
-   * Repeats `work` while another process has the file locked. SQLite's own busy handler sleeps on the
-   * event loop, so it is kept to a few milliseconds and the waiting is done here.
-   */
-  async whenFree<T>(work: () => T): Promise<T> {
-    const deadline = performance.now() + this.#busyTimeoutMs;
-    for (;;) {
-      try {
-        return work();
-      } catch (error) {
-        if (!isBusy(error) || performance.now() >= deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS * (0.5 + Math.random())));
-      }
-    }
+  /** Who came while the file was locked already has waited since then, everybody else since it is locked. */
+  #refuseOverdue(error: unknown): void {
+    const now = performance.now();
+    this.#lockedSince ??= now;
+    const overdue = now - this.#options.busyTimeoutMs;
+    if (this.#lockedSince > overdue) return;
+    const index = this.#units.findIndex(({ since }) => since > overdue);
+    for (const unit of this.#take(index === -1 ? this.#units.length : index)) unit.reject(error);
+  }
+
+  #take(count: number): Unit[] {
+    this.#singly = Math.max(0, this.#singly - count);
+    return this.#units.splice(0, count);
   }
 }
 
 function settle(unit: Unit, outcome: Outcome): void {
   if ('error' in outcome) unit.reject(outcome.error);
   else unit.resolve(outcome.value);
+}
+
+function full(waiting: number): StoreBusyError {
+  return new StoreBusyError(
+    `${waiting} writes wait for the SQLite file already, and this one was not stored. Await writes before making more of them, or raise the option maxQueuedWrites.`,
+  );
 }

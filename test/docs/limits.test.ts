@@ -19,7 +19,7 @@ import * as consistency from '../../src/sql/nouns/consistency.ts';
 import * as watching from '../../src/sql/nouns/events.ts';
 import * as forks from '../../src/sql/nouns/forks.ts';
 import * as leases from '../../src/sql/nouns/leases.ts';
-import * as sqlite from '../../src/sqlite/store.ts';
+import * as sqlite from '../../src/sqlite/options.ts';
 import * as writeQueue from '../../src/sqlite/write-queue.ts';
 import * as lifecycle from '../../src/store/lifecycle.ts';
 import * as metadata from '../../src/store/metadata-filter.ts';
@@ -42,6 +42,7 @@ const CODE: Record<string, readonly number[]> = {
   'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
   'Tool calls of one step that run at the same time': [template.DEFAULT_TOOL_CONCURRENCY],
   'PostgreSQL: connections of the pool': [gate.DEFAULT_SIZE],
+  'SQLite: writes that wait for their transaction': [writeQueue.DEFAULT_MAX_QUEUED_WRITES],
   'SQLite: writes that share one transaction': [writeQueue.MAX_UNITS],
   "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],
   'An id or name that becomes a key': [ids.MAX_NAME_BYTES],

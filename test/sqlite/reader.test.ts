@@ -26,7 +26,7 @@ beforeEach(async () => {
   directory = await makeTemporaryDirectory();
   path = join(directory, 'things.db');
   const Database = await loadBetterSqlite();
-  driver = new SqliteDriver(new Database(path), path, 1_000);
+  driver = new SqliteDriver(new Database(path), path, { busyTimeoutMs: 1_000, maxQueuedWrites: 100 });
   driver.pragma('journal_mode = WAL');
   await driver.write(MAKE, []);
 });
@@ -98,7 +98,7 @@ describe('a heavy read', () => {
     await driver.close();
     const gone = join(directory, 'gone.db');
     const Database = await loadBetterSqlite();
-    driver = new SqliteDriver(new Database(':memory:'), gone, 0);
+    driver = new SqliteDriver(new Database(':memory:'), gone, { busyTimeoutMs: 0, maxQueuedWrites: 100 });
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(StoreUnavailableError);
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(/reads for statistics/);
   });
