@@ -8,6 +8,7 @@ import type { AgentLease, Store } from '../store/store.ts';
 import type { CreateOptions, ModelOption, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import { type CompactionResult, compact } from './compaction.ts';
 import { ApprovalRequiredError, MaxStepsError, TurnInterruptedError } from './errors.ts';
+import { giveBack } from './give-back.ts';
 import { Journal } from './journal.ts';
 import { runTurn, type TurnInput } from './loop.ts';
 import { type LanguageModel, validateModel } from './model.ts';
@@ -85,7 +86,7 @@ export class Agent {
         lease,
       );
     } catch (error) {
-      if (given === undefined) await lease.release();
+      if (given === undefined) await giveBack(lease);
       throw error;
     }
   }
@@ -176,7 +177,7 @@ export class Agent {
     toolCallId: string,
     decision: { by?: string; note?: string; callSeq?: number } = {},
   ): Promise<ToolCallRecord> {
-    return this.#decide(toolCallId, { ...decision, decision: 'allow' });
+    return this.#parts.store.decideApproval(this.agentId, toolCallId, { ...decision, decision: 'allow' });
   }
 
   /** Denies a call, once. The model is told so, with the note, by the next `run()`. */
@@ -184,7 +185,7 @@ export class Agent {
     toolCallId: string,
     decision: { by?: string; note?: string; callSeq?: number } = {},
   ): Promise<ToolCallRecord> {
-    return this.#decide(toolCallId, { ...decision, decision: 'deny' });
+    return this.#parts.store.decideApproval(this.agentId, toolCallId, { ...decision, decision: 'deny' });
   }
 
   /** Names the conversation as it is now, and returns the name. */
@@ -232,9 +233,13 @@ export class Agent {
     return this.#turns.interrupt();
   }
 
-  /** Interrupts the turn under way and gives the lease back. The agent object can't be used any more. */
+  /**
+   * Interrupts the turn under way and gives the lease back. The agent object can't be used any more. Never
+   * rejects, so that a `finally` hides no error: when the store can't be reached, the lease runs out by
+   * itself, and a warning of the process (`LEASE_NOT_GIVEN_BACK`) says when.
+   */
   close(): Promise<void> {
-    this.#closed ??= this.#turns.close().then(() => this.#parts.journal.lease.release());
+    this.#closed ??= this.#turns.close().then(() => giveBack(this.#parts.journal.lease));
     return this.#closed;
   }
 
@@ -320,24 +325,6 @@ export class Agent {
     if (!journal.outdated) return;
     await journal.load();
     await recover(journal, template);
-  }
-
-  async #decide(
-    toolCallId: string,
-    decision: { decision: 'allow' | 'deny'; by?: string; note?: string; callSeq?: number },
-  ): Promise<ToolCallRecord> {
-    const { store } = this.#parts;
-    const record = await store.decideApproval(this.agentId, toolCallId, decision);
-    const { callSeq, toolName } = record;
-    await store.appendEvent(this.agentId, {
-      channel: 'control',
-      type: 'tool-approval-response',
-      callSeq,
-      toolCallId,
-      toolName,
-      approved: decision.decision === 'allow',
-    });
-    return record;
   }
 }
 

@@ -1,6 +1,21 @@
 import { KodeError } from '../errors.ts';
 import { ModelError } from './errors.ts';
 
+const OF_STORE = new Set([
+  'STORE_UNAVAILABLE',
+  'STORE_BUSY',
+  'STORE_CLOSED',
+  'LEASE_NOT_HELD',
+  'AGENT_NOT_FOUND',
+  'CORRUPT_DATA',
+  'SCHEMA_VERSION',
+]);
+
+/** Whether the store failed, or isn't ours any more: then nothing can be said there of how a turn ended. */
+export function isOfStore(error: unknown): boolean {
+  return error instanceof KodeError && OF_STORE.has(error.code);
+}
+
 /** What to tell the model and the record of a failure: the message, never the stack. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;

@@ -2,7 +2,7 @@ import type { ContentBlock, Message } from '../model/message.ts';
 import { askModel, type StepAnswer } from './ask-model.ts';
 import { compactIfLarge } from './compaction.ts';
 import { ApprovalRequiredError } from './errors.ts';
-import { messageOf } from './failure.ts';
+import { isOfStore, messageOf } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
 import { repeatedTurn } from './repeated-turn.ts';
 import { runCalls } from './run-calls.ts';
@@ -155,16 +155,15 @@ async function end(turn: Turn, status: TurnStatus, finishReason: string): Promis
   return { status, text: answerOf(turn.journal), finishReason };
 }
 
-/** Says on the timeline why the turn ended. When the store or the lease failed, it can't be said there. */
+/**
+ * Records why the turn ended, so that it isn't taken for one that died. When the store or the lease failed,
+ * nobody can say so there; whatever happens here, the caller is told of the failure itself.
+ */
 async function noteFailure(turn: Turn, error: unknown): Promise<void> {
-  const { journal, id: turnId } = turn;
-  if (journal.outdated || journal.lease.signal.aborted) return;
-  await record(turn, { info: { status: 'interrupted' } }, [
-    {
-      event: { channel: 'progress', type: 'error', turnId, message: messageOf(error) },
-      part: { type: 'error', error },
-    },
-  ]);
+  if (turn.journal.lease.signal.aborted || isOfStore(error)) return;
+  const event = { channel: 'progress' as const, type: 'error', turnId: turn.id, message: messageOf(error) };
+  const notice: Notice = { event, part: { type: 'error', error } };
+  await record(turn, { info: { status: 'interrupted' } }, [notice]).catch(() => undefined);
 }
 
 /** The conversation ends with a whole answer that asks for nothing. */

@@ -1,6 +1,7 @@
 import { AlreadyDecidedError, ValidationError } from '../errors.ts';
 import type { CallState } from '../model/call-book.ts';
 import { type Decision, decidedCall } from '../model/decided-call.ts';
+import { decisionEvent } from '../model/decision-event.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
 import { callChanges, type Planned } from './plan-commit.ts';
@@ -11,7 +12,10 @@ export interface EncodedDecision extends Decision {
   callSeq: number | undefined;
 }
 
-/** A decision changes one call, and neither the version nor what a lease's holder relies on. */
+/**
+ * A decision changes one call, says so on the timeline, and touches neither the version nor what a lease's
+ * holder relies on.
+ */
 export function planDecision(
   state: AgentState,
   request: EncodedDecision,
@@ -26,6 +30,7 @@ export function planDecision(
       at,
       version: state.version,
       calls: callChanges(state.conversation.calls, [decided]),
+      events: [decisionEvent(decided, request).payload],
     },
     result: toRecord(decided),
   };

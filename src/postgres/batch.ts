@@ -52,7 +52,7 @@ function shapeOf(batch: Batch, ops: readonly RowOp[]): string {
   let shape = batch.pin ? 'pin ' : '';
   if (batch.guard) {
     const { set } = batch.guard;
-    shape += set === null ? 'guard ' : set === 'touched' ? 'touch ' : 'state ';
+    shape += set === null ? 'guard ' : typeof set === 'string' ? `${set} ` : 'state ';
     if (notifies(batch)) shape += 'notify ';
   }
   for (const op of ops) shape += `${rowsShape(op)};`;
@@ -131,6 +131,7 @@ const STATE_COLUMNS: readonly [column: string, field: keyof HeadUpdate, type: st
 function stateColumns(set: HeadGuard['set'], at: string, bind: Bind): string {
   if (!set) return '';
   if (set === 'touched') return ', revision = h.revision + 1';
+  if (set === 'decided') return ', revision = h.revision + 1, pending_approvals = h.pending_approvals - 1';
   const assignments = STATE_COLUMNS.map(([column, field, type]) => {
     const value = bind(({ guard }) => {
       const update = guard?.set;

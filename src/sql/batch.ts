@@ -39,10 +39,10 @@ export interface HeadGuard {
   /** When it happened; raised to the agent's last instant, so that instants never run backwards. */
   at: number;
   /**
-   * New values of the head's columns. `touched`: none, but plans made before are to be made anew. Null:
-   * nothing that a plan depends on changes.
+   * New values of the head's columns. `touched`: none, but plans made before are to be made anew. `decided`:
+   * the same, and one call less awaits a decision. Null: nothing that a plan depends on changes.
    */
-  set: HeadUpdate | 'touched' | null;
+  set: HeadUpdate | 'touched' | 'decided' | null;
 }
 
 /** The branch isn't among them: a rewrite moves the head to another one before it commits. */

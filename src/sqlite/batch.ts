@@ -40,6 +40,11 @@ const TOUCH = statement(
   'touch_head',
   'UPDATE {heads} SET revision = revision + 1 WHERE tree = $1 AND agent = $2',
 );
+const DECIDED = statement(
+  'decided_head',
+  `UPDATE {heads} SET cursor = $3, last_at = $4, revision = revision + 1, pending_approvals = pending_approvals - 1
+   WHERE tree = $1 AND agent = $2`,
+);
 
 /** Thrown to roll the unit back when the pin doesn't hold after the guard was written. */
 export class Refused extends Error {
@@ -110,6 +115,10 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
   }
   if (set === 'touched') {
     db.run(TOUCH, [guard.tree, guard.agent]);
+    return;
+  }
+  if (set === 'decided') {
+    db.run(DECIDED, moved);
     return;
   }
   db.run(ADVANCE_STATE, [

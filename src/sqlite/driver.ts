@@ -134,7 +134,10 @@ export class SqliteDriver implements Driver, Executor {
 
   async transact<T>(script: () => Script<T>): Promise<T> {
     try {
-      return await this.#queue.submit(() => this.#drive(script()));
+      const result = await this.#queue.submit(() => this.#drive(script()));
+      // Of its own connection's commits this process isn't told by the file.
+      this.#wake();
+      return result;
     } catch (error) {
       throw translate(error, this.#path);
     }

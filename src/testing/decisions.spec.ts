@@ -3,8 +3,8 @@ import { AgentNotFoundError, AlreadyDecidedError } from '../errors.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import type { ApprovalDecision, Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
-import { answers, asks, createAgent, refused, user, wrong } from './samples.ts';
-import { outcomes } from './timing.ts';
+import { answers, asks, collect, createAgent, progress, refused, user, wrong } from './samples.ts';
+import { outcomes, within } from './timing.ts';
 
 /** An agent whose calls all await approval. */
 async function awaiting(store: Store, agentId: string, ...ids: string[]): Promise<void> {
@@ -94,6 +94,45 @@ function deciding(spec: Spec): void {
       calls.map((call) => call.state),
       ['denied', 'approval_required', 'approved', 'pending'],
     );
+  });
+
+  spec.test('M6 leave one event each, with the call', async (context) => {
+    await awaiting(context.store, 'a', 'x', 'y');
+    await context.store.appendEvent('a', progress('before'));
+    await context.store.decideApproval('a', 'x', { decision: 'allow', by: 'ann', note: 'ok' });
+    const { approval } = await context.store.decideApproval('a', 'y', { decision: 'deny' });
+    await assert.rejects(context.store.decideApproval('a', 'y', { decision: 'allow' }), AlreadyDecidedError);
+    const store = await context.reopen();
+    const [before, ...stored] = await collect(store.readEvents('a'));
+    const call = { channel: 'control', type: 'tool-approval-response', toolName: 'search' };
+    assert.deepEqual(
+      stored.map(({ event }) => event),
+      [
+        { ...call, callSeq: 0, toolCallId: 'x', approved: true, by: 'ann', note: 'ok' },
+        { ...call, callSeq: 1, toolCallId: 'y', approved: false },
+      ],
+    );
+    assert.equal(before?.cursor, 1);
+    assert.equal(stored.at(-1)?.cursor, 3);
+    assert.equal(stored.at(-1)?.bookmark.timestamp, approval.decidedAt?.getTime());
+    assert.equal(await store.appendEvent('a', progress('after')), 4);
+    assert.equal((await store.loadInfo('a'))?.version, 1);
+  });
+
+  spec.shared('M6 wake who watches, in every process', async (context) => {
+    await awaiting(context.store, 'a', 'x', 'y');
+    const other = await context.another();
+    const seen: unknown[] = [];
+    const watching = (async () => {
+      for await (const item of context.store.watch('a', { since: 0 })) {
+        if (item.kind === 'event') seen.push(item.event.toolCallId);
+        if (seen.length === 2) break;
+      }
+    })();
+    await context.store.decideApproval('a', 'x', { decision: 'allow' });
+    await other.decideApproval('a', 'y', { decision: 'allow' });
+    await within(watching, 'watching decisions', 20_000);
+    assert.deepEqual(seen, ['x', 'y']);
   });
 
   spec.extended('are asked for by listing the calls that wait', async (context) => {

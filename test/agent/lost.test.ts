@@ -1,9 +1,17 @@
 import { describe, expect } from 'vitest';
-import { Agent, LeaseNotHeldError, StoreClosedError, StoreUnavailableError } from '../../src/index.ts';
+import {
+  Agent,
+  LeaseNotHeldError,
+  ModelError,
+  StoreClosedError,
+  StoreUnavailableError,
+  ValidationError,
+} from '../../src/index.ts';
 import type { Store } from '../../src/store/store.ts';
 import {
   asks,
   create,
+  eventTypes,
   failureOf,
   latch,
   modelAsks,
@@ -14,6 +22,7 @@ import {
   says,
   states,
   template,
+  test,
   tool,
   userSays,
   type World,
@@ -158,6 +167,36 @@ onEachStore(({ test, testSql }) => {
       expect(runs).toBe(sealed ? 0 : 1);
     });
   });
+});
+
+test('M2 a commit that is refused for what is in it ends the turn, which is recorded', async ({
+  store,
+  provider,
+}) => {
+  const model = await provider([says('Hello.'), says('Again.')]);
+  const picky = withCommit(store, (commit, agentId, change) => {
+    if (change.usage !== undefined) throw new ValidationError('messages[0]', 'is refused');
+    return commit(agentId, change);
+  });
+  const agent = await create(picky, model);
+  expect(await failureOf(agent.send('Hi'))).toBeInstanceOf(ValidationError);
+  expect(await store.loadInfo('a')).toMatchObject({ status: 'interrupted' });
+  expect((await eventTypes(store)).at(-1)).toBe('error');
+  await agent.close();
+  expect(await (await resume(store, model)).run()).toMatchObject({ status: 'completed', text: 'Again.' });
+});
+
+test('M7 a failure that cannot be recorded is told all the same', async ({ store, provider }) => {
+  const model = await provider([{ status: 500, message: 'Out of order.' }]);
+  const agent = await create(
+    withCommit(store, (commit, agentId, change) => {
+      if (change.info?.status === 'interrupted') throw new StoreUnavailableError('The connection broke.');
+      return commit(agentId, change);
+    }),
+    model,
+  );
+  expect(await failureOf(agent.send('Hi'))).toBeInstanceOf(ModelError);
+  expect(await store.loadInfo('a')).toMatchObject({ status: 'running' });
 });
 
 function wholeTurn(sealed: boolean) {

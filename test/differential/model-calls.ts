@@ -166,6 +166,14 @@ export function decide(
     auditTrail: [...waiting.record.auditTrail, { state, at }],
   };
   agent.calls = replaced(agent.calls, waiting.key, record);
+  const { callSeq: seq, toolName } = record;
+  const said = { ...(by === undefined ? {} : { by }), ...(note === undefined ? {} : { note }) };
+  const call = { callSeq: seq, toolCallId, toolName };
+  const type = 'tool-approval-response';
+  agent.events = [
+    ...agent.events,
+    { channel: 'control', type, ...call, approved: decision === 'allow', ...said },
+  ];
   return record;
 }
 

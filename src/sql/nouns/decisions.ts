@@ -2,18 +2,20 @@ import { AlreadyDecidedError, ValidationError } from '../../errors.ts';
 import type { CallState } from '../../model/call-book.ts';
 import { checkText, ordinal } from '../../model/call-update.ts';
 import { decidedCall } from '../../model/decided-call.ts';
+import { decisionEvent } from '../../model/decision-event.ts';
+import type { EncodedEvent } from '../../model/encode-commit.ts';
 import { validateName } from '../../model/ids.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
 import type { ApprovalDecision } from '../../store/store.ts';
 import { type AgentState, isShared, readState } from '../agent-state.ts';
+import type { Batch } from '../batch.ts';
 import { callRow, toRecord } from '../codec.ts';
+import { eventRows } from '../commit/event-rows.ts';
 import type { AgentKeys } from '../directory.ts';
-import { run, type Script } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { runBatch, type Script } from '../driver.ts';
 import { lockBranches, lockHead } from './branches.ts';
 import { lookUpInChain } from './calls.ts';
 import { separateCall } from './fork-copies.ts';
-import { insertRow } from './insert.ts';
 
 export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): void {
   validateName('toolCallId', toolCallId);
@@ -25,14 +27,10 @@ export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): 
   if (decision.callSeq !== undefined) ordinal('callSeq', decision.callSeq);
 }
 
-/** A decision raises the revision, so that plans made before it are made anew, but not the version. */
-const DECIDED = statement(
-  'decided',
-  `UPDATE {heads} SET revision = revision + 1, pending_approvals = pending_approvals - 1, last_at = $3
-   WHERE tree = $1 AND agent = $2`,
-);
-
-/** Under the head's lock, so that of two decisions one is the second. Undefined without the agent. */
+/**
+ * Under the head's lock, so that of two decisions one is the second. The call and its event are one batch.
+ * Undefined without the agent.
+ */
 export function* decide(
   agentId: string,
   keys: AgentKeys,
@@ -51,10 +49,30 @@ export function* decide(
   const at = Math.max(Date.now(), state.head.lastAt);
   const decided = decidedCall(call, decision, at);
   if (isShared(state, call)) yield* separateCall(state, call.callSeq);
-  const place = { tree: keys.tree, branch: state.head.branch, owner: keys.agent };
-  yield* insertRow('tool_calls', callRow(decided, place), 'upsert');
-  yield* run(DECIDED, [keys.tree, keys.agent, at]);
+  yield* runBatch(decisionBatch(state, decided, decisionEvent(decided, decision), at));
   return toRecord(decided);
+}
+
+/** It raises the revision, so that plans made before it are made anew, but not the version. */
+function decisionBatch({ keys, head }: AgentState, call: CallState, event: EncodedEvent, at: number): Batch {
+  const place = { tree: keys.tree, branch: head.branch, owner: keys.agent };
+  return {
+    guard: {
+      ...keys,
+      // The head is locked.
+      revision: null,
+      expectedVersion: null,
+      lease: null,
+      needsLease: false,
+      events: 1,
+      at,
+      set: 'decided',
+    },
+    ops: [
+      { kind: 'upsert', table: 'tool_calls', rows: [callRow(call, place)] },
+      { kind: 'insert', table: 'events', rows: eventRows(keys, [{ events: [event], at }]) },
+    ],
+  };
 }
 
 /** The branches before the head, as everybody locks them: others may share the call that is decided. */

@@ -1,0 +1,18 @@
+import type { AgentLease } from '../store/store.ts';
+import { messageOf } from './failure.ts';
+
+/**
+ * Gives a lease back where an error may be on its way to the caller already, in a `finally` for example: it
+ * never rejects. Where the store can't be reached, the lease runs out by itself, and a warning of the process
+ * says so.
+ */
+export async function giveBack(lease: AgentLease): Promise<void> {
+  try {
+    await lease.release();
+  } catch (error) {
+    process.emitWarning(
+      `The lease of agent "${lease.agentId}" could not be given back: ${messageOf(error)} Others can take it from ${lease.expiresAt.toISOString()} on.`,
+      { type: 'KodeWarning', code: 'LEASE_NOT_GIVEN_BACK' },
+    );
+  }
+}
