@@ -1,4 +1,5 @@
 import type { ModelUsage } from '../model/agent.ts';
+import type { Clock } from '../model/clock.ts';
 import type { ContentBlock, Message } from '../model/message.ts';
 import { Answer, type SdkPart, withoutUndefined } from './answer.ts';
 import { configHash } from './config-hash.ts';
@@ -78,7 +79,7 @@ export function askAside(turn: Turn, conversation: Message[]): Promise<StepAnswe
 async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) => void): Promise<StepAnswer> {
   const sdk = await loadSdk();
   const answer = new Answer();
-  const clock = new StepClock();
+  const clock = new StepClock(turn.journal.clock);
   let cut: unknown;
   try {
     for await (const part of await stream(sdk, turn, request)) {
@@ -159,15 +160,21 @@ function mergeOptions(
 
 /** How long the call took, and how long until something of the answer arrived. */
 class StepClock {
-  readonly #start = performance.now();
+  readonly #clock: Clock;
+  readonly #start: number;
   #first: number | undefined;
 
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#start = clock.monotonic();
+  }
+
   see({ type }: SdkPart): void {
-    if (/^(text|reasoning|tool-input)-delta$|^tool-call$/.test(type)) this.#first ??= performance.now();
+    if (/^(text|reasoning|tool-input)-delta$|^tool-call$/.test(type)) this.#first ??= this.#clock.monotonic();
   }
 
   times(): { latencyMs: number; timeToFirstTokenMs?: number } {
-    const latencyMs = Math.round(performance.now() - this.#start);
+    const latencyMs = Math.round(this.#clock.monotonic() - this.#start);
     if (this.#first === undefined) return { latencyMs };
     return { latencyMs, timeToFirstTokenMs: Math.round(this.#first - this.#start) };
   }

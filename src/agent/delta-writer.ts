@@ -1,3 +1,4 @@
+import type { Timer } from '../model/clock.ts';
 import type { SdkPart } from './answer.ts';
 import type { Turn } from './turn.ts';
 
@@ -20,7 +21,7 @@ export class DeltaWriter {
   readonly #turn: Turn;
   readonly #stepNumber: number;
   readonly #parts: DeltaPart[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #writing: Promise<void> | undefined;
   #changed = false;
   #stopped = false;
@@ -47,7 +48,7 @@ export class DeltaWriter {
   /** Resolves when nothing more will be written. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     await this.#writing;
   }
 
@@ -62,7 +63,7 @@ export class DeltaWriter {
 
   #schedule(): void {
     if (this.#stopped || !this.#changed) return;
-    this.#timer ??= setTimeout(() => this.#write(), INTERVAL_MS);
+    this.#timer ??= this.#turn.journal.clock.after(INTERVAL_MS, () => this.#write(), { ref: true });
   }
 
   #write(): void {

@@ -1,5 +1,6 @@
 import { LeaseNotHeldError } from '../errors.ts';
 import type { AgentStatus, CommitResult, Compaction, TodoSnapshot, TurnCommit } from '../model/agent.ts';
+import { type Clock, clockOf } from '../model/clock.ts';
 import type { ContentBlock, Message, ToolUseBlock } from '../model/message.ts';
 import { isTerminal, type ToolCallRecord, type ToolCallUpdate } from '../model/tool-call.ts';
 import type { AgentLease, Store } from '../store/store.ts';
@@ -20,6 +21,8 @@ export class Journal {
   readonly agentId: string;
   readonly store: Store;
   readonly lease: AgentLease;
+  /** The store's: an agent goes by it. */
+  readonly clock: Clock;
   status: AgentStatus = 'idle';
   messageCount = 0;
   todos: TodoSnapshot | undefined;
@@ -38,6 +41,7 @@ export class Journal {
     this.agentId = lease.agentId;
     this.store = store;
     this.lease = lease;
+    this.clock = clockOf(store);
   }
 
   async load(): Promise<void> {

@@ -1,6 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import { apply } from './apply.ts';
 import type { Conversation } from './conversation.ts';
 import { removeStrayDocuments } from './document-files.ts';
@@ -32,11 +33,13 @@ export interface NewAgent {
 export class AgentFiles {
   readonly paths: Paths;
   readonly reader: LogReader;
+  readonly clock: Clock;
   readonly #durability: Durability;
 
-  constructor(paths: Paths, reader: LogReader, durability: Durability) {
+  constructor(paths: Paths, reader: LogReader, durability: Durability, clock: Clock) {
     this.paths = paths;
     this.reader = reader;
+    this.clock = clock;
     this.#durability = durability;
   }
 
@@ -104,7 +107,7 @@ export class AgentFiles {
   /** The new agent is there as soon as its folder has its name, and then whole. */
   async create({ header, conversation, first }: NewAgent): Promise<OpenAgent> {
     const state = emptyState(header, conversation);
-    apply(state, first, Date.now());
+    apply(state, first, this.clock.now());
     const made = join(this.paths.temporary, header.key);
     const lines = [frame(encodeHeader(header)), frame(encodeLine([encodeEntry(first)]))];
     try {

@@ -100,7 +100,7 @@ export class AgentCell {
   /** Only within `work`: writes these entries, which are planned on the agent's state. */
   async append(agent: OpenAgent, entries: readonly Entry[]): Promise<void> {
     try {
-      for (const entry of entries) apply(agent.state, entry, Date.now());
+      for (const entry of entries) apply(agent.state, entry, this.#files.clock.now());
       await this.#write(agent, entries.map(encodeEntry), entries);
     } catch (error) {
       await this.unload().catch(() => undefined);
@@ -189,7 +189,7 @@ export class AgentCell {
         if (!plan) continue;
         planned.push({ write, result: plan.result });
         if (!plan.entry) continue;
-        apply(agent.state, plan.entry, Date.now());
+        apply(agent.state, plan.entry, this.#files.clock.now());
         const text = encodeEntry(plan.entry);
         entries.push(plan.entry);
         texts.push(text);

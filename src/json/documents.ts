@@ -14,7 +14,7 @@ export function saveDocument(engine: Engine, agentId: string, document: CheckedD
     const { state, directory } = agent;
     const before = state.documents.get(documentKey(kind, name));
     const n = state.n + 1;
-    const at = Math.max(Date.now(), state.lastAt);
+    const at = Math.max(engine.clock.now(), state.lastAt);
     try {
       await writeDocument(directory, n, document);
       await append(engine, agentId, agent, at, { kind, name, createdAt: before?.createdAt ?? at });
@@ -35,7 +35,7 @@ export function deleteDocument(
     engine.leases.check(agentId, lease);
     const { state, directory } = agent;
     const before = state.documents.get(documentKey(kind, name));
-    const at = Math.max(Date.now(), state.lastAt);
+    const at = Math.max(engine.clock.now(), state.lastAt);
     await append(engine, agentId, agent, at, {
       kind,
       name,

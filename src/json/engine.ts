@@ -1,4 +1,5 @@
 import { AgentExistsError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import { randomBytes } from '../model/crypto.ts';
 import { AgentFiles } from './agent-files.ts';
 import type { AgentCell } from './cell.ts';
@@ -18,6 +19,7 @@ import { Reclaimer } from './reclaim.ts';
  * on which (forking, deleting, giving space back) goes one after the other.
  */
 export class Engine {
+  readonly clock: Clock;
   readonly files: AgentFiles;
   readonly leases: Leases;
   readonly #cells: AgentCells;
@@ -27,18 +29,19 @@ export class Engine {
   readonly #compacting = new Map<string, Promise<void>>();
   #sweeping: Promise<void> | undefined;
 
-  private constructor(paths: Paths, lock: StoreLock, durability: Durability) {
-    const reader = new LogReader(paths, (agentId) => this.#cells.peek(agentId));
-    this.files = new AgentFiles(paths, reader, durability);
-    this.leases = new Leases(lock.generation);
+  private constructor(paths: Paths, lock: StoreLock, durability: Durability, clock: Clock) {
+    this.clock = clock;
+    const reader = new LogReader(paths, (agentId) => this.#cells.peek(agentId), clock);
+    this.files = new AgentFiles(paths, reader, durability, clock);
+    this.leases = new Leases(lock.generation, clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
     this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
   }
 
-  static async open(paths: Paths, durability: Durability): Promise<Engine> {
+  static async open(paths: Paths, durability: Durability, clock: Clock): Promise<Engine> {
     const lock = await openFolder(paths);
-    const engine = new Engine(paths, lock, durability);
+    const engine = new Engine(paths, lock, durability, clock);
     if (lock.afterCrash) engine.#sweep();
     return engine;
   }
@@ -57,7 +60,7 @@ export class Engine {
       const parent = this.cell(agentId);
       const fork = await parent.use(async (agent) => {
         if (await this.files.findKey(childId)) throw new AgentExistsError(childId);
-        const planned = planFork(agent.state, at, { agentId: childId, key: newKey() }, Date.now());
+        const planned = planFork(agent.state, at, { agentId: childId, key: newKey() }, this.clock.now());
         if (planned.pin) {
           await parent.append(agent, [planned.pin]);
           await agent.log.sync();

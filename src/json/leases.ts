@@ -1,11 +1,10 @@
 import { LeaseNotHeldError, LockTimeoutError, StoreClosedError, ValidationError } from '../errors.ts';
 import type { LeaseToken } from '../model/agent.ts';
+import type { Clock, Timer } from '../model/clock.ts';
 import { randomUUID } from '../model/crypto.ts';
 import type { AgentLease, LeaseOptions } from '../store/store.ts';
 
 const DEFAULT_TTL_MS = 15_000;
-/** Timers of Node take no more. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Tokens of one opening of the store; the next opening's are all higher. */
 const TOKENS_PER_GENERATION = 2 ** 24;
 
@@ -14,7 +13,7 @@ interface Held {
   ttlMs: number;
   /** By the monotonic clock: setting the system's time ends no lease. */
   deadline: number;
-  renewal: NodeJS.Timeout;
+  renewal: Timer;
   ended: AbortController;
 }
 
@@ -25,10 +24,12 @@ interface Held {
 export class Leases {
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #clock: Clock;
   #lastToken: number;
   #closed = false;
 
-  constructor(generation: number) {
+  constructor(generation: number, clock: Clock) {
+    this.#clock = clock;
     this.#lastToken = generation * TOKENS_PER_GENERATION;
   }
 
@@ -39,13 +40,13 @@ export class Leases {
     exists: () => Promise<void>,
   ): Promise<AgentLease> {
     const { ttlMs, waitMs } = checkOptions(options);
-    const start = performance.now();
+    const start = this.#clock.monotonic();
     for (;;) {
       await exists();
       if (this.#closed) throw new StoreClosedError();
       const holder = this.#current(agentId);
       if (!holder) return this.#grant(agentId, ttlMs);
-      const now = performance.now();
+      const now = this.#clock.monotonic();
       const left = start + waitMs - now;
       if (left <= 0) throw new LockTimeoutError(agentId, waitMs);
       await this.#change(agentId, Math.min(left, holder.deadline - now));
@@ -90,7 +91,7 @@ export class Leases {
   /** The holder; one whose time ran out is none any more. */
   #current(agentId: string): Held | undefined {
     const held = this.#held.get(agentId);
-    if (held && held.deadline <= performance.now()) {
+    if (held && held.deadline <= this.#clock.monotonic()) {
       this.#end(agentId, held);
       return undefined;
     }
@@ -98,7 +99,7 @@ export class Leases {
   }
 
   #end(agentId: string, held: Held): void {
-    clearInterval(held.renewal);
+    held.renewal.cancel();
     if (this.#held.get(agentId) === held) this.#held.delete(agentId);
     held.ended.abort();
     this.#wake(agentId);
@@ -107,19 +108,19 @@ export class Leases {
   #grant(agentId: string, ttlMs: number): AgentLease {
     this.#lastToken += 1;
     const token: LeaseToken = { agentId, token: this.#lastToken, holderId: randomUUID() };
-    const renewal = setInterval(() => this.#renew(agentId, held), Math.min(ttlMs / 3, MAX_TIMER_MS));
-    // A process that has nothing else to do may end.
-    renewal.unref();
-    const deadline = performance.now() + ttlMs;
+    const deadline = this.#clock.monotonic() + ttlMs;
+    const renewal = this.#clock.after(ttlMs / 3, () => this.#renew(agentId, held));
     const held: Held = { token, ttlMs, deadline, renewal, ended: new AbortController() };
     this.#held.set(agentId, held);
-    return asLease(held, () => {
+    return asLease(this.#clock, held, () => {
       if (this.#held.get(agentId) === held) this.#end(agentId, held);
     });
   }
 
   #renew(agentId: string, held: Held): void {
-    if (this.#current(agentId) === held) held.deadline = performance.now() + held.ttlMs;
+    if (this.#current(agentId) !== held) return;
+    held.deadline = this.#clock.monotonic() + held.ttlMs;
+    held.renewal = this.#clock.after(held.ttlMs / 3, () => this.#renew(agentId, held));
   }
 
   /** Until the holder changes, or the time is over. */
@@ -128,12 +129,12 @@ export class Leases {
       const waiting = this.#waiting.get(agentId) ?? new Set();
       this.#waiting.set(agentId, waiting);
       const done = () => {
-        clearTimeout(timer);
+        timer.cancel();
         waiting.delete(done);
         if (waiting.size === 0 && this.#waiting.get(agentId) === waiting) this.#waiting.delete(agentId);
         resolve();
       };
-      const timer = setTimeout(done, Math.min(Math.max(1, Math.ceil(ms)), MAX_TIMER_MS));
+      const timer = this.#clock.after(ms, done, { ref: true });
       waiting.add(done);
     });
   }
@@ -143,14 +144,14 @@ export class Leases {
   }
 }
 
-function asLease(held: Held, end: () => void): AgentLease {
+function asLease(clock: Clock, held: Held, end: () => void): AgentLease {
   const release = async () => end();
   return Object.defineProperties(release, {
     agentId: { value: held.token.agentId, enumerable: true },
     token: { value: held.token.token, enumerable: true },
     holderId: { value: held.token.holderId, enumerable: true },
     expiresAt: {
-      get: () => new Date(Date.now() + Math.round(held.deadline - performance.now())),
+      get: () => new Date(clock.now() + Math.round(held.deadline - clock.monotonic())),
       enumerable: true,
     },
     signal: { value: held.ended.signal, enumerable: true },

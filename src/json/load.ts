@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CorruptDataError, KodeError, SchemaVersionError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import { apply } from './apply.ts';
 import { Conversation } from './conversation.ts';
 import { decodeHeader, decodeLine, NewerFormatError } from './decode.ts';
@@ -37,10 +38,12 @@ const HEADER_BYTES = 4_096;
 export class LogReader {
   readonly #paths: Paths;
   readonly #living: (agentId: string) => AgentState | undefined;
+  readonly #clock: Clock;
   readonly #remembered = new Map<string, LoadedLog>();
 
   /** `living` gives the state of an agent that is in memory. */
-  constructor(paths: Paths, living: (agentId: string) => AgentState | undefined) {
+  constructor(paths: Paths, living: (agentId: string) => AgentState | undefined, clock: Clock) {
+    this.#clock = clock;
     this.#paths = paths;
     this.#living = living;
   }
@@ -53,7 +56,7 @@ export class LogReader {
       const header = await readHeader(handle, path);
       const state = emptyState(header, await this.history(header));
       const events = new EventIndex();
-      const now = Date.now();
+      const now = this.#clock.now();
       let bytes = 0;
       const result = await scanEntries(handle, path, header, (entries, line) => {
         const cursor = state.cursor;

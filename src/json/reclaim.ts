@@ -127,7 +127,7 @@ export class Reclaimer {
   ): Promise<LogHeader> {
     const { header } = raw;
     const history = await this.#files.reader.history(header);
-    const left = strip({ ...raw, history, cuts, forks: keys, alive });
+    const left = strip({ ...raw, history, cuts, forks: keys, alive, now: this.#files.clock.now() });
     const made = join(this.#files.paths.temporary, logName(header.key));
     try {
       await writeWhole(made, Buffer.concat(linesOf(left.header, left.entries)));

@@ -1,3 +1,4 @@
+import type { Clock } from '../model/clock.ts';
 import { Lifecycle } from '../store/lifecycle.ts';
 import { Engine } from './engine.ts';
 import { explainFileError } from './files.ts';
@@ -8,10 +9,13 @@ import type { Paths } from './paths.ts';
 export class Session {
   readonly #paths: Paths;
   readonly #durability: Durability;
-  readonly #lifecycle = new Lifecycle();
+  readonly #clock: Clock;
+  readonly #lifecycle: Lifecycle;
   #engine: Promise<Engine> | undefined;
 
-  constructor(paths: Paths, durability: Durability) {
+  constructor(paths: Paths, durability: Durability, clock: Clock) {
+    this.#clock = clock;
+    this.#lifecycle = new Lifecycle(clock);
     this.#paths = paths;
     this.#durability = durability;
   }
@@ -41,7 +45,7 @@ export class Session {
   async #openFolder(): Promise<Engine> {
     const { closing } = this.#lifecycle;
     try {
-      const engine = await Engine.open(this.#paths, this.#durability);
+      const engine = await Engine.open(this.#paths, this.#durability, this.#clock);
       // Whoever waits for a lease would keep the store from closing.
       if (closing.aborted) engine.leases.refuse();
       else closing.addEventListener('abort', () => engine.leases.refuse(), { once: true });

@@ -17,6 +17,7 @@ import type {
   TodoSnapshot,
   TurnCommit,
 } from '../model/agent.ts';
+import { CLOCK, type Clock, clockOf } from '../model/clock.ts';
 import { checkLease, encodeCommit } from '../model/encode-commit.ts';
 import { generateAgentId, validateAgentId, validateId } from '../model/ids.ts';
 import type { Message } from '../model/message.ts';
@@ -69,6 +70,7 @@ export interface JSONStoreOptions {
  * const store = new JSONStore('./data/store');
  */
 export class JSONStore implements Store {
+  readonly [CLOCK]: Clock;
   readonly #session: Session;
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
@@ -79,7 +81,8 @@ export class JSONStore implements Store {
     if (durability !== 'full' && durability !== 'normal') {
       throw new StoreConfigError('durability: must be "full" or "normal".');
     }
-    this.#session = new Session(new Paths(resolve(baseDir)), durability);
+    this[CLOCK] = clockOf(options);
+    this.#session = new Session(new Paths(resolve(baseDir)), durability, this[CLOCK]);
   }
 
   async commit(agentId: string, change: TurnCommit): Promise<CommitResult> {
@@ -243,7 +246,7 @@ export class JSONStore implements Store {
   ): Promise<ToolCallRecord> {
     const checked = checkDecision(toolCallId, decision);
     return this.#run(agentId, (engine) =>
-      engine.cell(agentId).write((state) => planDecision(state, checked, Date.now())),
+      engine.cell(agentId).write((state) => planDecision(state, checked, this[CLOCK].now())),
     );
   }
 
@@ -278,7 +281,7 @@ export class JSONStore implements Store {
     const encoded = encodeCommit(agentId, change);
     return this.#session.run((engine) => {
       const { leases } = engine;
-      const options = () => ({ replace, fence: leases.check.bind(leases), now: Date.now() });
+      const options = () => ({ replace, fence: leases.check.bind(leases), now: this[CLOCK].now() });
       return engine.cell(agentId).write(
         (state) => planCommit(state, encoded, options()),
         // Whoever comes with a lease means the agent that the lease was for.

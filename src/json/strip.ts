@@ -15,6 +15,7 @@ export interface StripInput {
   forks: ReadonlySet<string>;
   /** Whether the agent is there, or only its forks are. */
   alive: boolean;
+  now: number;
 }
 
 export interface Stripped {
@@ -50,7 +51,6 @@ export function strip(input: StripInput): Stripped {
   const inherited = input.history.messages.slice();
   const state = emptyState(input.header, input.history);
   const callsOf = new Map<Entry, string[]>();
-  const now = Date.now();
   const markBefore = (n: number) => {
     for (let cut = cuts[0]; cut && cut.n < n; cut = cuts[0]) {
       needHistory(needs, state, cut);
@@ -59,7 +59,7 @@ export function strip(input: StripInput): Stripped {
   };
   for (const entry of input.entries) {
     markBefore(entry.n);
-    apply(state, entry, now);
+    apply(state, entry, input.now);
     if (entry.calls)
       callsOf.set(
         entry,

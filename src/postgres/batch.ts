@@ -76,8 +76,6 @@ function compose(batch: Batch, ops: readonly RowOp[]): Template {
   return { statement: statement('batch', text), values };
 }
 
-const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
-
 function pinPart(bind: Bind): string {
   return `pin AS (UPDATE {branches} SET pinned = greatest(pinned, ${bind((b) => b.pin?.position ?? null, 'bigint')})
     WHERE tree = ${bind((b) => b.pin?.tree ?? null, 'bigint')} AND branch = ${bind((b) => b.pin?.branch ?? null, 'bigint')}
@@ -101,8 +99,8 @@ function guardParts({ set }: HeadGuard, pinned: boolean, bind: Bind): string[] {
     SELECT cursor, last_at FROM locked
     WHERE (${revision} IS NULL OR revision = ${revision}) AND (${version} IS NULL OR version = ${version})
       AND CASE WHEN ${holder} IS NULL
-        THEN ${needsLease} = 0 OR lease_holder_id IS NULL OR lease_expires_at <= ${NOW}
-        ELSE lease_holder_id = ${holder} AND lease_token = ${token} AND lease_expires_at > ${NOW} END)`;
+        THEN ${needsLease} = 0 OR lease_holder_id IS NULL OR lease_expires_at <= {now}
+        ELSE lease_holder_id = ${holder} AND lease_token = ${token} AND lease_expires_at > {now} END)`;
   const at = of((guard) => guard.at, 'bigint');
   const events = of((guard) => guard.events, 'bigint');
   const head = `head AS (
@@ -146,9 +144,9 @@ function resultPart(batch: Batch, channel: number): string {
   const pins = batch.pin ? '(SELECT count(*) FROM pin)' : '1';
   if (!batch.guard) return `SELECT ${pins} AS pins, 1 AS applied`;
   const notify = notifies(batch)
-    ? `, (SELECT pg_notify($${channel}::text, '') FROM head WHERE watched_until > ${NOW}) AS notified`
+    ? `, (SELECT pg_notify($${channel}::text, '') FROM head WHERE watched_until > {now}) AS notified`
     : '';
-  return `SELECT ${pins} AS pins, (SELECT count(*) FROM head) AS applied, l.*, ${NOW} AS now, h.new_cursor, h.at${notify}
+  return `SELECT ${pins} AS pins, (SELECT count(*) FROM head) AS applied, l.*, {now} AS now, h.new_cursor, h.at${notify}
     FROM (SELECT 1) AS one LEFT JOIN locked l ON true LEFT JOIN head h ON true`;
 }
 

@@ -1,5 +1,6 @@
 import type { Client, ClientConfig, Pool, PoolConfig } from 'pg';
 import { SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import { run, type Script } from '../sql/driver.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
 import { composed, statement } from '../sql/statement.ts';
@@ -30,8 +31,9 @@ export async function connectPostgres(
   connection: PostgresConnection | Pool,
   schema: string,
   prepare: 'auto' | boolean,
+  clock: Clock,
 ): Promise<PostgresDriver> {
-  const driver = await createDriver(connection, schema, prepare);
+  const driver = await createDriver(connection, schema, prepare, clock);
   return closedOnFailure(driver, () => prepareSchema(driver, schema));
 }
 
@@ -40,8 +42,9 @@ export async function connectReader(
   connection: PostgresConnection | Pool,
   schema: string,
   prepare: 'auto' | boolean,
+  clock: Clock,
 ): Promise<PostgresDriver> {
-  const driver = await createDriver(connection, schema, prepare);
+  const driver = await createDriver(connection, schema, prepare, clock);
   return closedOnFailure(driver, () => driver.read(SERVER, [driver.dialect.table('migrations')]));
 }
 
@@ -70,6 +73,7 @@ async function createDriver(
   connection: PostgresConnection | Pool,
   schema: string,
   prepare: 'auto' | boolean,
+  clock: Clock,
 ): Promise<PostgresDriver> {
   const pg = (await import('pg')).default;
   const given = isPool(connection) ? connection : undefined;
@@ -86,7 +90,8 @@ async function createDriver(
   const ignoreIdleError = () => undefined;
   pool.on('error', ignoreIdleError);
   return new PostgresDriver({
-    dialect: postgresDialect(schema),
+    dialect: postgresDialect(schema, clock.postgresNow),
+    clock,
     pool,
     ownsPool: given === undefined,
     endpoint,
@@ -158,5 +163,5 @@ function* migrateUnderLock(driver: PostgresDriver, schema: string): Script<void>
   if (found.length === 0) {
     yield* run(composed('create_schema', `CREATE SCHEMA ${quoteIdentifier(schema)}`), []);
   }
-  yield* migrate(driver.dialect);
+  yield* migrate(driver.dialect, driver.clock.now());
 }

@@ -10,12 +10,16 @@ export interface PostgresDialect extends Dialect {
   readonly schema: string;
 }
 
+/** The server's clock: one for all processes, and one that moves on within a transaction. */
+const SERVER_CLOCK = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
 /** Names are qualified everywhere, because behind a pooler nothing may depend on the search path. */
-export function postgresDialect(schema: string): PostgresDialect {
+export function postgresDialect(schema: string, now = SERVER_CLOCK): PostgresDialect {
   const quoted = quoteIdentifier(schema);
   return {
     name: 'postgres',
     schema,
+    now,
     table: (name) => `${quoted}.${TABLE_PREFIX}${name}`,
     absentTable: ABSENT_TABLE,
     migrations: [initial, alpha2],

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
 import type { Driver, Row, Script, Shapes, SqlParam, Step } from '../sql/driver.ts';
@@ -34,6 +35,7 @@ interface Compiled {
 /** The port on a `pg` pool: no session state, so that it also works behind a transaction pooler. */
 export class PostgresDriver implements Driver {
   readonly dialect: PostgresDialect;
+  readonly clock: Clock;
   readonly #pool: Pool;
   readonly #gate: Gate;
   readonly #ownsPool: boolean;
@@ -46,6 +48,7 @@ export class PostgresDriver implements Driver {
 
   constructor(options: {
     dialect: PostgresDialect;
+    clock: Clock;
     pool: Pool;
     ownsPool: boolean;
     endpoint: Endpoint;
@@ -54,6 +57,7 @@ export class PostgresDriver implements Driver {
     onClose: () => void;
   }) {
     this.dialect = options.dialect;
+    this.clock = options.clock;
     this.#pool = options.pool;
     this.#gate = gateOf(options.pool);
     this.#ownsPool = options.ownsPool;
@@ -70,6 +74,10 @@ export class PostgresDriver implements Driver {
 
   write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
     return this.#unit(MAX_TRIES, (connection) => this.#query(connection, source, params));
+  }
+
+  urgent(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    return this.write(source, params);
   }
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {

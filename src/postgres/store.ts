@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
+import { CLOCK, clockOf } from '../model/clock.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
@@ -43,7 +44,7 @@ export class PostgresStore extends SqlStore {
     fileStoreBaseDir?: string,
     options: PostgresOptions = {},
   ) {
-    super();
+    super(clockOf(options));
     this.#connection = checkConnection(connection);
     const { schema = 'public', prepare = 'auto' } = options;
     if (
@@ -65,10 +66,13 @@ export class PostgresStore extends SqlStore {
   }
 
   protected async connect(): Promise<Engine> {
-    const driver = await connectPostgres(this.#connection, this.#schema, this.#prepare);
+    const driver = await connectPostgres(this.#connection, this.#schema, this.#prepare, this[CLOCK]);
     if (!this.#readConnection) return new Engine(driver);
     try {
-      return new Engine(driver, await connectReader(this.#readConnection, this.#schema, this.#prepare));
+      return new Engine(
+        driver,
+        await connectReader(this.#readConnection, this.#schema, this.#prepare, this[CLOCK]),
+      );
     } catch (error) {
       await driver.close();
       throw error;

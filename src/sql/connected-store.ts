@@ -1,3 +1,4 @@
+import { CLOCK, type Clock } from '../model/clock.ts';
 import { validateAgentId } from '../model/ids.ts';
 import { Lifecycle, type Paged, type Settling } from '../store/lifecycle.ts';
 import { type AgentState, readState } from './agent-state.ts';
@@ -10,8 +11,14 @@ import type { Engine } from './engine.ts';
  * What a database provides itself is `connect`, and where a backup goes.
  */
 export abstract class ConnectedStore {
-  protected readonly lifecycle = new Lifecycle();
+  readonly [CLOCK]: Clock;
+  protected readonly lifecycle: Lifecycle;
   #engine: Promise<Engine> | undefined;
+
+  constructor(clock: Clock) {
+    this[CLOCK] = clock;
+    this.lifecycle = new Lifecycle(clock);
+  }
 
   /** Opens the database and brings its schema up to date. Called once; again after a failure. */
   protected abstract connect(): Promise<Engine>;

@@ -5,6 +5,11 @@ export type DialectName = 'sqlite' | 'postgres';
 /** What SQL text needs to know about its database. Everything else is written once for both. */
 export interface Dialect {
   readonly name: DialectName;
+  /**
+   * What `{now}` stands for: the instant by which leases are judged, in epoch milliseconds. An expression that
+   * is evaluated where it stands, or a parameter that the driver gives when it holds the locks.
+   */
+  readonly now: string;
   /** The qualified, quoted name of one of our tables, given its short name. */
   table(name: string): string;
   /** The table of the other database's metadata index: operations on it are left out. */

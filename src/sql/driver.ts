@@ -1,3 +1,4 @@
+import type { Clock } from '../model/clock.ts';
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
 import type { Shape, Statement } from './statement.ts';
@@ -43,11 +44,17 @@ export function* runBatch(batch: Batch): Script<BatchOutcome> {
 export interface Driver {
   readonly dialect: Dialect;
 
+  /** The clock of this machine: of stamps and deadlines. Expiries are judged by the dialect's `{now}`. */
+  readonly clock: Clock;
+
   /** One statement that reads, outside of a transaction. */
   read<S extends Shape>(statement: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]>;
 
   /** One statement that writes, in a transaction of its own; returns what it RETURNs. */
   write(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+
+  /** The same for one that has to go through in time, whatever else waits: a renewal of leases. */
+  urgent(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
 
   /** Several reads of one moment. */
   snapshot<T>(script: () => Script<T>): Promise<T>;

@@ -46,7 +46,7 @@ export function isCurrent(applied: Row[], { migrations }: Dialect): boolean {
  * Brings the schema up to date. Runs in one transaction under the driver's lock against others who do the
  * same; whoever waited for it finds nothing left to do.
  */
-export function* migrate(dialect: Dialect): Script<void> {
+export function* migrate(dialect: Dialect, now: number): Script<void> {
   yield* run(
     composed(
       'create_migrations',
@@ -59,7 +59,7 @@ export function* migrate(dialect: Dialect): Script<void> {
   if (isCurrent(applied, dialect)) return;
   for (const { id, name, checksum, statements } of dialect.migrations.slice(applied.length)) {
     for (const text of statements) yield* run(statement(name, withViews(text, dialect)), []);
-    yield* run(RECORD, [id, name, checksum, Date.now()]);
+    yield* run(RECORD, [id, name, checksum, now]);
   }
 }
 

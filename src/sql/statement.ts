@@ -7,7 +7,7 @@ import type { Dialect } from './dialect.ts';
 export type Shape = 'objects' | 'arrays' | 'values';
 
 /**
- * SQL text with `$1`-style parameters and `{table}` names, written once and rendered per database.
+ * SQL text with `$1`-style parameters, `{table}` names and `{now}`, written once and rendered per database.
  * Statements are module-level constants or cached by their text, so that drivers prepare each once.
  */
 export interface Statement<S extends Shape = 'objects'> {
@@ -50,9 +50,11 @@ function once<T>(known: Map<string, T>, text: string, build: () => T): T {
   return found;
 }
 
-const TABLE_NAME = /\{(\w+)\}/g;
+const PLACEHOLDER = /\{(\w+)\}/g;
 
 export function render(source: Statement<Shape>, dialect: Dialect): string {
   const text = typeof source.text === 'string' ? source.text : source.text[dialect.name];
-  return text.replace(TABLE_NAME, (_match, name: string) => dialect.table(name));
+  return text.replace(PLACEHOLDER, (_match, name: string) =>
+    name === 'now' ? dialect.now : dialect.table(name),
+  );
 }

@@ -16,6 +16,7 @@ import type {
   TodoSnapshot,
   TurnCommit,
 } from '../model/agent.ts';
+import { CLOCK } from '../model/clock.ts';
 import { checkDocumentKey, encodeCommit, encodeEvent } from '../model/encode-commit.ts';
 import { generateAgentId, validateAgentId, validateId } from '../model/ids.ts';
 import { encodeJson } from '../model/json.ts';
@@ -138,7 +139,7 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
   appendEvent(agentId: string, event: NewEvent): Promise<number> {
     return this.call('appendEvent', ({ committer: { events } }, call) => {
       validateAgentId(agentId);
-      events.append(agentId, [encodeEvent(event, 'event')], Date.now(), call);
+      events.append(agentId, [encodeEvent(event, 'event')], this[CLOCK].now(), call);
     });
   }
 
@@ -251,7 +252,7 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
       validateAgentId(agentId);
       checkDecision(toolCallId, decision);
       return context.directory.resolve(agentId, (keys) =>
-        context.driver.transact(() => decide(agentId, keys, toolCallId, decision)),
+        context.driver.transact(() => decide(agentId, keys, toolCallId, decision, this[CLOCK].now())),
       );
     });
   }
@@ -311,7 +312,7 @@ export abstract class SqlStore extends ConnectedStore implements ExtendedStore {
 
   healthCheck(): Promise<HealthReport> {
     return this.lifecycle.run('healthCheck', () =>
-      checkHealth(() => this.connected(), this.fileStoreDirectory),
+      checkHealth(() => this.connected(), this.fileStoreDirectory, this[CLOCK]),
     );
   }
 

@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database, Statement as Prepared } from 'better-sqlite3';
 import { StoreUnavailableError } from '../errors.ts';
+import { type Clock, systemClock } from '../model/clock.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
 import {
   type Driver,
@@ -16,7 +17,7 @@ import { type Shape, type Statement, statement } from '../sql/statement.ts';
 import { type Executor, Refused, runBatch } from './batch.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
-import { positional } from './positional.ts';
+import { NOW, positional } from './positional.ts';
 import { Reader } from './reader.ts';
 import { whenFree } from './when-free.ts';
 import { WriteQueue, type WriteQueueOptions } from './write-queue.ts';
@@ -41,6 +42,7 @@ interface Compiled {
 /** The port on better-sqlite3: one connection, synchronous statements, group commit for writes. */
 export class SqliteDriver implements Driver, Executor {
   readonly dialect = sqliteDialect;
+  readonly clock: Clock;
   readonly #db: Database;
   readonly #path: string;
   readonly #busyTimeoutMs: number;
@@ -56,12 +58,18 @@ export class SqliteDriver implements Driver, Executor {
   /** When the first read since the event loop's last turn began. */
   #turnAt: number | undefined;
 
-  constructor(db: BetterSqlite3.Database, path: string, options: WriteQueueOptions) {
+  constructor(
+    db: BetterSqlite3.Database,
+    path: string,
+    options: WriteQueueOptions,
+    clock: Clock = systemClock,
+  ) {
+    this.clock = clock;
     this.#db = db;
     this.#path = path;
     this.#busyTimeoutMs = options.busyTimeoutMs;
     this.#queue = new WriteQueue(db, options);
-    this.#reader = path === ':memory:' ? undefined : new Reader(path, options.busyTimeoutMs);
+    this.#reader = path === ':memory:' ? undefined : new Reader(path, options.busyTimeoutMs, clock);
     this.#begin = db.prepare('BEGIN');
     this.#end = db.prepare('COMMIT');
   }
@@ -78,7 +86,7 @@ export class SqliteDriver implements Driver, Executor {
   all<S extends Shape>(source: Statement<S>, params: readonly SqlValue[]): Shapes[S][] {
     const compiled = this.#compile(source);
     const { prepared } = compiled;
-    const bound = boundTo(compiled, params);
+    const bound = this.#bound(compiled, params);
     if (prepared.reader) return prepared.all(bound) as Shapes[S][];
     prepared.run(bound);
     return [];
@@ -86,7 +94,7 @@ export class SqliteDriver implements Driver, Executor {
 
   run(source: Statement, params: readonly SqlValue[]): number {
     const compiled = this.#compile(source);
-    return compiled.prepared.run(boundTo(compiled, params)).changes;
+    return compiled.prepared.run(this.#bound(compiled, params)).changes;
   }
 
   async read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
@@ -96,6 +104,14 @@ export class SqliteDriver implements Driver, Executor {
   async write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
     try {
       return await this.#queue.submit(() => this.all(source, params as readonly SqlValue[]));
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
+  }
+
+  async urgent(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+    try {
+      return await this.#queue.submitFirst(() => this.all(source, params as readonly SqlValue[]));
     } catch (error) {
       throw translate(error, this.#path);
     }
@@ -123,7 +139,7 @@ export class SqliteDriver implements Driver, Executor {
 
   async batch(batch: Batch): Promise<BatchOutcome> {
     try {
-      const outcome = await this.#queue.submit(() => runBatch(this, batch, Date.now()));
+      const outcome = await this.#queue.submit(() => runBatch(this, batch, this.clock.now()));
       if (batch.guard && batch.guard.events > 0) this.#wake();
       return outcome;
     } catch (error) {
@@ -215,7 +231,7 @@ export class SqliteDriver implements Driver, Executor {
   #step(step: Step): Shapes[Shape][] | BatchOutcome {
     if (!('batch' in step)) return this.all(step.statement, step.params as readonly SqlValue[]);
     try {
-      return runBatch(this, step.batch, Date.now());
+      return runBatch(this, step.batch, this.clock.now());
     } catch (error) {
       if (error instanceof Refused) return error.outcome;
       throw error;
@@ -248,6 +264,13 @@ export class SqliteDriver implements Driver, Executor {
     });
   }
 
+  /** The instant is read here: what writes is executed when the transaction holds the write lock. */
+  #bound({ order, straight }: Compiled, params: readonly SqlValue[]): readonly unknown[] {
+    if (straight && params.length === order.length) return params;
+    const now = this.clock.now();
+    return order.map((index) => (index === NOW ? now : params[index]));
+  }
+
   #compile(source: Statement<Shape>): Compiled {
     const known = this.#compiled.get(source);
     if (known) return known;
@@ -259,8 +282,4 @@ export class SqliteDriver implements Driver, Executor {
     this.#compiled.set(source, compiled);
     return compiled;
   }
-}
-
-function boundTo({ order, straight }: Compiled, params: readonly SqlValue[]): readonly unknown[] {
-  return straight && params.length === order.length ? params : order.map((index) => params[index]);
 }

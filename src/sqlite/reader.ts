@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { StoreUnavailableError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Script, Shapes, SqlParam } from '../sql/driver.ts';
 import type { Shape, Statement } from '../sql/statement.ts';
-import { positional } from './positional.ts';
+import { NOW, positional } from './positional.ts';
 
 /** What the thread answers to a statement. An error keeps its code: it says what is to be done. */
 export type Answer = { rows: Shapes[Shape][] } | { error: { message: string; code: string | undefined } };
@@ -15,10 +16,12 @@ export type Answer = { rows: Shapes[Shape][] } | { error: { message: string; cod
 export class Reader {
   readonly #path: string;
   readonly #busyTimeoutMs: number;
+  readonly #clock: Clock;
   #thread: Worker | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, busyTimeoutMs: number) {
+  constructor(path: string, busyTimeoutMs: number, clock: Clock) {
+    this.#clock = clock;
     this.#path = path;
     this.#busyTimeoutMs = busyTimeoutMs;
   }
@@ -44,7 +47,7 @@ export class Reader {
       let next = script.next([]);
       while (!next.done) {
         if ('batch' in next.value) throw new TypeError('A script that reads asked for a write');
-        next = script.next(await ask(thread, next.value.statement, next.value.params));
+        next = script.next(await ask(thread, next.value.statement, next.value.params, this.#clock.now()));
       }
       return next.value;
     } finally {
@@ -78,6 +81,7 @@ function ask(
   thread: Worker,
   statement: Statement<Shape>,
   params: readonly SqlParam[],
+  now: number,
 ): Promise<Shapes[Shape][]> {
   const { text, order } = positional(statement);
   return new Promise((resolve, reject) => {
@@ -97,7 +101,11 @@ function ask(
     thread.on('message', onMessage);
     thread.on('error', onError);
     thread.on('exit', onExit);
-    thread.postMessage({ text, params: order.map((index) => params[index]), shape: statement.shape });
+    thread.postMessage({
+      text,
+      params: order.map((index) => (index === NOW ? now : params[index])),
+      shape: statement.shape,
+    });
   });
 }
 

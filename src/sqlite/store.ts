@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import { StoreConfigError } from '../errors.ts';
+import { CLOCK, clockOf } from '../model/clock.ts';
 import { Engine } from '../sql/engine.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
 import { statement } from '../sql/statement.ts';
@@ -41,7 +42,7 @@ export class SqliteStore extends SqlStore {
   readonly #settings: Settings;
 
   constructor(dbPath: string, fileStoreBaseDir?: string, options: SqliteOptions = {}) {
-    super();
+    super(clockOf(options));
     if (typeof dbPath !== 'string' || dbPath.trim() === '') {
       throw new StoreConfigError('dbPath must be the path of the SQLite file, or ":memory:".');
     }
@@ -65,11 +66,11 @@ export class SqliteStore extends SqlStore {
     try {
       // SQLite's own waiting would block the event loop: see `whenFree`.
       db = new Database(this.#path, { timeout: 0 });
-      const driver = new SqliteDriver(db, this.#path, this.#settings);
+      const driver = new SqliteDriver(db, this.#path, this.#settings, this[CLOCK]);
       await driver.whenFree(() => this.#configure(driver));
       const present = await driver.read(MIGRATIONS_TABLE, []);
       if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
-        await driver.transact(() => migrate(driver.dialect));
+        await driver.transact(() => migrate(driver.dialect, driver.clock.now()));
       }
       return new Engine(driver);
     } catch (error) {
@@ -94,7 +95,7 @@ export class SqliteStore extends SqlStore {
 
   protected async writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string> {
     const directory = this.fileStoreDirectory ?? '.';
-    const stamp = new Date().toISOString().replaceAll(':', '-');
+    const stamp = new Date(this[CLOCK].now()).toISOString().replaceAll(':', '-');
     const target = resolve(path ?? join(directory, 'backups', `agents-${stamp}.db`));
     if (target === this.#path)
       throw new StoreConfigError('The backup must go to another file than the database.');

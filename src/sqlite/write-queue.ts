@@ -54,6 +54,17 @@ export class WriteQueue {
     });
   }
 
+  /** The same, ahead of everything that waits, and also where the line is full. */
+  submitFirst<T>(run: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      // As old as who was first, because the line is in the order of its units' ages.
+      const since = this.#units[0]?.since ?? performance.now();
+      this.#units.unshift({ run, since, resolve: resolve as Unit['resolve'], reject });
+      if (this.#singly > 0) this.#singly += 1;
+      this.#flushing ??= this.#flushAll();
+    });
+  }
+
   /** Resolves when everything that was submitted is settled. */
   async drain(): Promise<void> {
     await this.#flushing;

@@ -1,4 +1,5 @@
 import { StoreClosedError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import type { OperationMetrics } from './store.ts';
 
 /** Latencies remembered per operation. */
@@ -27,12 +28,16 @@ export interface Settling<T> {
  * counted and timed.
  */
 export class Lifecycle {
-  readonly startedAt = new Date();
+  readonly startedAt: Date;
   readonly #counters = new Map<string, Counter>();
   readonly #closing = new AbortController();
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
+
+  constructor(clock: Clock) {
+    this.startedAt = new Date(clock.now());
+  }
 
   /** Aborted when the store begins to close: ends what waits for things to come. */
   get closing(): AbortSignal {

@@ -1,4 +1,6 @@
+import type { Clock } from '../model/clock.ts';
 import type { ExtendedStore, Store } from '../store/store.ts';
+import type { MovableClock } from './movable-clock.ts';
 
 /** What a backend can do beyond `Store`. A spec is skipped only where its capability is false. */
 export interface Capabilities {
@@ -8,12 +10,16 @@ export interface Capabilities {
   sharedAccess: boolean;
   /** `backup(path)` writes a copy that can be opened. */
   backup: boolean;
+  /** `TestDatabase.clock` makes a clock that stores can be opened with. Default: false. */
+  movableClock?: boolean;
 }
 
 /** One empty database of a backend, for one test. */
 export interface TestDatabase {
   /** Opens a store on this database; a second call opens a second store on the same one. */
-  open(): Promise<Store>;
+  open(clock?: Clock): Promise<Store>;
+  /** A clock that stands still until a test moves it, and the database's own clock with it, if it has one. */
+  clock?(): Promise<MovableClock>;
   /** Removes the database. The stores are closed by then. */
   destroy(): Promise<void>;
 }
@@ -35,16 +41,28 @@ export interface SpecContext {
   backend: Backend;
   /** The first store on the database. */
   store: Store;
-  /** Another store on the same database. With a backend without shared access, the others are closed first. */
-  another(): Promise<Store>;
+  /**
+   * Another store on the same database, with the test's clock if it isn't given one. With a backend without
+   * shared access, the others are closed first.
+   */
+  another(clock?: Clock): Promise<Store>;
   /** Closes every open store and opens the database anew: what is read then was stored. */
   reopen(): Promise<Store>;
 }
 
 export interface ExtendedSpecContext extends SpecContext {
   store: ExtendedStore;
-  another(): Promise<ExtendedStore>;
+  another(clock?: Clock): Promise<ExtendedStore>;
   reopen(): Promise<ExtendedStore>;
+}
+
+/** With a clock that only the test moves; the stores have it. */
+export interface ClockedSpecContext extends SpecContext {
+  clock: MovableClock;
+}
+
+export interface SharedClockedSpecContext extends ExtendedSpecContext {
+  clock: MovableClock;
 }
 
 /** A spec registers the tests of one noun with this. */
@@ -55,6 +73,14 @@ export interface Spec {
   test(name: string, body: (context: SpecContext) => Promise<void>, timeoutMs?: number): void;
   /** A test on backends with the `extended` capability. */
   extended(name: string, body: (context: ExtendedSpecContext) => Promise<void>, timeoutMs?: number): void;
+  /** A test on backends with the `movableClock` capability. */
+  clocked(name: string, body: (context: ClockedSpecContext) => Promise<void>, timeoutMs?: number): void;
+  /** The same, with two stores open at once on a backend with `extended`. */
+  sharedClocked(
+    name: string,
+    body: (context: SharedClockedSpecContext) => Promise<void>,
+    timeoutMs?: number,
+  ): void;
   /** A test that needs two stores open at once on a backend with `extended`. */
   shared(name: string, body: (context: ExtendedSpecContext) => Promise<void>, timeoutMs?: number): void;
 }
@@ -64,7 +90,11 @@ export function createSpec(runner: Runner, backend: Backend): Spec {
     <C extends SpecContext>(body: (context: C) => Promise<void>) =>
     () =>
       withContext(backend, (context) => body(context as C));
-  const { extended, sharedAccess } = backend.capabilities;
+  const runClocked =
+    <C extends SpecContext>(body: (context: C) => Promise<void>) =>
+    () =>
+      withContext(backend, (context) => body(context as C), true);
+  const { extended, sharedAccess, movableClock = false } = backend.capabilities;
   const tests = new Registration(runner);
   return {
     capabilities: backend.capabilities,
@@ -72,6 +102,14 @@ export function createSpec(runner: Runner, backend: Backend): Spec {
     test: (name, body, timeoutMs) => tests.add(() => runner.it(name, run(body), timeoutMs)),
     extended: (name, body, timeoutMs) => {
       if (extended) tests.add(() => runner.it(name, run(body), timeoutMs));
+    },
+    clocked: (name, body, timeoutMs) => {
+      if (movableClock) tests.add(() => runner.it(name, runClocked(body), timeoutMs));
+    },
+    sharedClocked: (name, body, timeoutMs) => {
+      if (movableClock && extended && sharedAccess) {
+        tests.add(() => runner.it(name, runClocked(body), timeoutMs));
+      }
     },
     shared: (name, body, timeoutMs) => {
       if (extended && sharedAccess) tests.add(() => runner.it(name, run(body), timeoutMs));
@@ -109,24 +147,30 @@ class Registration {
   }
 }
 
-async function withContext(backend: Backend, body: (context: SpecContext) => Promise<void>): Promise<void> {
+async function withContext(
+  backend: Backend,
+  body: (context: SpecContext) => Promise<void>,
+  clocked = false,
+): Promise<void> {
   const database = await backend.create();
+  const clock = clocked ? await database.clock?.() : undefined;
   const open: Store[] = [];
   const closeAll = async () => {
     for (const store of open.splice(0)) await store.close();
   };
-  const openStore = async () => {
-    const store = await database.open();
+  const openStore = async (its: Clock | undefined = clock) => {
+    const store = await database.open(its);
     open.push(store);
     return store;
   };
   try {
-    const context: SpecContext = {
+    const context: SpecContext & { clock: MovableClock | undefined } = {
       backend,
+      clock,
       store: await openStore(),
-      async another() {
+      async another(its?: Clock) {
         if (!backend.capabilities.sharedAccess) await closeAll();
-        return openStore();
+        return openStore(its);
       },
       async reopen() {
         await closeAll();

@@ -2,6 +2,7 @@ import { agentLifetimeSpec } from './agent-lifetime.spec.ts';
 import { agentsSpec } from './agents.spec.ts';
 import { branchesSpec } from './branches.spec.ts';
 import { claimsSpec } from './claims.spec.ts';
+import { clockSpec } from './clock.spec.ts';
 import { commitsSpec } from './commits.spec.ts';
 import { compactionsSpec } from './compactions.spec.ts';
 import { concurrencySpec } from './concurrency.spec.ts';
@@ -33,20 +34,25 @@ import { toolCallsSpec } from './tool-calls.spec.ts';
 import { unlinkedCallsSpec } from './unlinked-calls.spec.ts';
 import { watchSpec } from './watch.spec.ts';
 
+export { type Clock, type Timer, withClock } from '../model/clock.ts';
 export type {
   Backend,
   Capabilities,
+  ClockedSpecContext,
   ExtendedSpecContext,
   Runner,
+  SharedClockedSpecContext,
   Spec,
   SpecContext,
   TestDatabase,
 } from './harness.ts';
 export { createSpec } from './harness.ts';
+export { MovableClock } from './movable-clock.ts';
 
 const SPECS: readonly ((spec: Spec) => void)[] = [
   agentsSpec,
   agentLifetimeSpec,
+  clockSpec,
   commitsSpec,
   operationsSpec,
   instantsSpec,

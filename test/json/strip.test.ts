@@ -145,7 +145,7 @@ describe('a log without what nobody needs', () => {
         const living = log.forks.filter(() => choices.next().value);
         const cuts = living.flatMap(({ base }) => (base ? [base] : []));
         const forks = new Set(living.map(({ key }) => key));
-        const stripped = strip({ ...reread(log), history: new Conversation(), cuts, forks, alive });
+        const stripped = strip({ ...reread(log), history: new Conversation(), cuts, forks, alive, now: NOW });
         const { header, entries } = reread(stripped);
         if (alive) {
           expect(everything(replay(header, new Conversation(), entries))).toBe(everything(log.state));
@@ -159,7 +159,7 @@ describe('a log without what nobody needs', () => {
           encodeLine(log.entries.map(encodeEntry)).length + 16 * entries.length,
         );
         // There is nothing left to strip.
-        const again = strip({ header, entries, history: new Conversation(), cuts, forks, alive });
+        const again = strip({ header, entries, history: new Conversation(), cuts, forks, alive, now: NOW });
         expect(encodeLine(again.entries.map(encodeEntry))).toBe(encodeLine(entries.map(encodeEntry)));
       }),
       { numRuns: 300 },
@@ -185,7 +185,7 @@ describe('a log without what nobody needs', () => {
           const living = log.forks.filter(() => choices.next().value);
           const cuts = living.flatMap((fork) => (fork.base ? [fork.base] : []));
           const forks = new Set(living.map(({ key }) => key));
-          const left = reread(strip({ ...reread(log), history: history(), cuts, forks, alive }));
+          const left = reread(strip({ ...reread(log), history: history(), cuts, forks, alive, now: NOW }));
 
           // The parent in turn keeps no more than this fork still needs of it.
           const kept = left.header.base?.unused ? [] : [left.header.base ?? base];
@@ -195,6 +195,7 @@ describe('a log without what nobody needs', () => {
             cuts: kept,
             forks: new Set(),
             alive: false,
+            now: NOW,
           });
           const narrowed = () => {
             if (left.header.base?.unused) return Conversation.dropped(base.position);

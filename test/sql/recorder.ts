@@ -19,6 +19,7 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
   };
   const recorder: Driver = {
     dialect: driver.dialect,
+    clock: driver.clock,
     read: (statement, params) => {
       record(statement, params);
       return driver.read(statement, params);
@@ -26,6 +27,7 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
     snapshot: (script) => driver.snapshot(() => watched(script(), record)),
     analyse: (script) => driver.analyse(() => watched(script(), record)),
     write: (...args) => driver.write(...args),
+    urgent: (...args) => driver.urgent(...args),
     batch: (...args) => driver.batch(...args),
     transact: (...args) => driver.transact(...args),
     reserveKeys: (...args) => driver.reserveKeys(...args),

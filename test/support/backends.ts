@@ -3,8 +3,11 @@ import { describe, it } from 'vitest';
 import { JSONStore } from '../../src/json/store.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
+import { withClock } from '../../src/model/clock.ts';
 import type { Backend, Runner } from '../../src/testing/harness.ts';
+import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { WITHOUT_SQLITE } from './environment.ts';
+import { postgresClock } from './postgres-clock.ts';
 import type { PostgresName } from './postgres-database.ts';
 import { postgresDatabase } from './postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from './temporary.ts';
@@ -42,11 +45,12 @@ export function anySqlBackend(): Backend {
 export function jsonBackend(): Backend {
   return {
     name: 'json',
-    capabilities: { extended: false, sharedAccess: false, backup: false },
+    capabilities: { extended: false, sharedAccess: false, backup: false, movableClock: true },
     async create() {
       const directory = await makeTemporaryDirectory();
       return {
-        open: async () => new JSONStore(join(directory, 'store')),
+        open: async (clock) => new JSONStore(join(directory, 'store'), withClock(clock)),
+        clock: async () => new MovableClock(),
         destroy: () => removeDirectory(directory),
       };
     },
@@ -56,11 +60,13 @@ export function jsonBackend(): Backend {
 export function sqliteBackend(): Backend {
   return {
     name: 'sqlite',
-    capabilities: { extended: true, sharedAccess: true, backup: true },
+    capabilities: { extended: true, sharedAccess: true, backup: true, movableClock: true },
     async create() {
       const directory = await makeTemporaryDirectory();
       return {
-        open: async () => new SqliteStore(join(directory, 'agents.db'), join(directory, 'files')),
+        open: async (clock) =>
+          new SqliteStore(join(directory, 'agents.db'), join(directory, 'files'), withClock(clock)),
+        clock: async () => new MovableClock(),
         destroy: () => removeDirectory(directory),
       };
     },
@@ -72,13 +78,19 @@ export function postgresBackend(server: PostgresName): Backend {
   const database = postgresDatabase(server);
   return {
     name: server,
-    capabilities: { extended: true, sharedAccess: true, backup: false },
+    capabilities: { extended: true, sharedAccess: true, backup: false, movableClock: true },
     async create() {
-      const { url, createSchema, dropSchema } = await database();
+      const { url, client, createSchema, dropSchema } = await database();
       const schema = await createSchema();
       const directory = await makeTemporaryDirectory();
       return {
-        open: async () => new PostgresStore({ connectionString: url, max: POOL_SIZE }, directory, { schema }),
+        open: async (clock) =>
+          new PostgresStore(
+            { connectionString: url, max: POOL_SIZE },
+            directory,
+            withClock(clock, { schema }),
+          ),
+        clock: () => postgresClock(client, schema),
         async destroy() {
           await dropSchema(schema);
           await removeDirectory(directory);

@@ -99,7 +99,7 @@ export class Committer {
   async #commitEvents(agentId: string, change: EncodedCommit): Promise<CommitResult> {
     if (!change.operation && !change.lease) {
       return new Promise((resolve, reject) => {
-        this.events.append(agentId, change.events, change.at?.[0] ?? Date.now(), {
+        this.events.append(agentId, change.events, change.at?.[0] ?? this.#now(), {
           resolve: (cursor, outcome) => resolve(toResult({ ...outcome, cursor })),
           reject,
         });
@@ -110,7 +110,7 @@ export class Committer {
       if (!state) throw new AgentNotFoundError(agentId);
       let result: CommitResult | undefined;
       try {
-        const outcome = await this.#context.driver.batch(planEvents(state, change, Date.now()));
+        const outcome = await this.#context.driver.batch(planEvents(state, change, this.#now()));
         if (outcome.applied) {
           this.#states.noteInstant(agentId, outcome.at);
           return toResult(outcome);
@@ -162,7 +162,9 @@ export class Committer {
     const branch = await this.#context.directory.newKey();
     this.#states.delete(agentId);
     try {
-      return await this.#context.driver.transact(() => rewriteConversation(state, keep, branch, change));
+      return await this.#context.driver.transact(() =>
+        rewriteConversation(state, keep, branch, change, this.#now()),
+      );
     } catch (error) {
       if (error instanceof RewriteRefused) return this.#explain(agentId, change, error.outcome);
       throw error;
@@ -230,7 +232,7 @@ export class Committer {
       state.known.add(await lookUpCalls(this.#context.driver, state, lookups));
     }
     const plan = planCommit(state, change, {
-      now: Date.now(),
+      now: this.#now(),
       snapshotPosition: change.snapshot && (await prefixLength(this.#context.driver, state, change)),
     });
     if (plan.shared.length > 0) {
@@ -308,6 +310,10 @@ export class Committer {
       throw new VersionConflictError(agentId, change.expectedVersion, head.version);
     }
     return undefined;
+  }
+
+  #now(): number {
+    return this.#context.driver.clock.now();
   }
 
   async #load(agentId: string): Promise<AgentState | undefined> {

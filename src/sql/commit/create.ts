@@ -66,8 +66,9 @@ export async function createAgent(
   // A new agent is its own tree.
   const keys = { tree: agent, agent };
   const state = newState(keys, branch);
-  const plan = planCommit(state, change, { now: Date.now() });
-  const updatedAt = plan.batch.guard?.at ?? Date.now();
+  const now = context.driver.clock.now();
+  const plan = planCommit(state, change, { now });
+  const updatedAt = plan.batch.guard?.at ?? now;
   const pinned = plan.batch.pin?.position ?? 0;
   const { info } = change;
   const metadata = info?.metadata ?? '{}';

@@ -20,12 +20,12 @@ export class RewriteRefused extends Error {
 }
 
 /** On what is left, with rows of its own for the calls that it changes and others share: the locks are held. */
-function* planRest(keys: AgentKeys, change: EncodedCommit): Script<CommitPlan | undefined> {
+function* planRest(keys: AgentKeys, change: EncodedCommit, now: number): Script<CommitPlan | undefined> {
   for (;;) {
     const state = yield* readState(keys);
     if (!state) return undefined;
     state.known.add(yield* readCalls(state));
-    const plan = planCommit(state, change, { now: Date.now() });
+    const plan = planCommit(state, change, { now });
     for (const callSeq of plan.shared) yield* separateCall(state, callSeq);
     if (!plan.inherits) return plan;
   }
@@ -37,9 +37,10 @@ export function* rewriteConversation(
   keep: number,
   newBranch: number,
   change: EncodedCommit,
+  now: number,
 ): Script<CommitResult | undefined> {
   if (!(yield* cutConversation(before.keys, before.head, keep, newBranch))) return undefined;
-  const plan = yield* planRest(before.keys, change);
+  const plan = yield* planRest(before.keys, change, now);
   if (!plan) return undefined;
   const outcome = yield* runBatch(plan.batch);
   if (!outcome.applied) throw new RewriteRefused(outcome);

@@ -52,7 +52,7 @@ export async function checkConsistency(context: SqlContext, agentId?: string): P
     }
     issues.push(issue);
   }
-  return { consistent: issues.length === 0, issues, checkedAt: new Date() };
+  return { consistent: issues.length === 0, issues, checkedAt: new Date(context.driver.clock.now()) };
 }
 
 async function* everyIssue(driver: Driver): AsyncGenerator<ConsistencyIssue> {

@@ -36,6 +36,7 @@ export function* decide(
   keys: AgentKeys,
   toolCallId: string,
   decision: ApprovalDecision,
+  now: number,
 ): Script<ToolCallRecord | undefined> {
   const state = yield* lockedState(keys);
   if (!state) return undefined;
@@ -46,7 +47,7 @@ export function* decide(
   const call = calls.find((candidate) => candidate.state === 'approval_required');
   if (!call) throw whyNot(agentId, toolCallId, calls);
 
-  const at = Math.max(Date.now(), state.head.lastAt);
+  const at = Math.max(now, state.head.lastAt);
   const decided = decidedCall(call, decision, at);
   if (isShared(state, call)) yield* separateCall(state, call.callSeq);
   yield* runBatch(decisionBatch(state, decided, decisionEvent(decided, decision), at));

@@ -1,7 +1,7 @@
 import type { Delta, StoredEvent } from '../../model/agent.ts';
+import type { Clock } from '../../model/clock.ts';
 import type { ReadEventsOptions, WatchItem, WatchOptions } from '../../store/store.ts';
 import { checkSince, type EventQuery, validateEventOptions } from '../../store/validate-filter.ts';
-import { withClock } from '../clock.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -37,18 +37,14 @@ const READ_DELTA = statement(
 
 const ANNOUNCE = statement(
   'announce_watcher',
-  withClock(
-    (now) => `UPDATE {heads} SET watched_until = ${now} + $3
-     WHERE tree = $1 AND agent = $2 AND watched_until < ${now} + $3 / 2`,
-  ),
+  `UPDATE {heads} SET watched_until = {now} + $3
+   WHERE tree = $1 AND agent = $2 AND watched_until < {now} + $3 / 2`,
 );
 
 const IS_WATCHED = statement(
   'is_watched',
-  withClock(
-    (now) => `SELECT CASE WHEN watched_until > ${now} THEN 1 ELSE 0 END AS watched
-     FROM {heads} WHERE tree = $1 AND agent = $2`,
-  ),
+  `SELECT CASE WHEN watched_until > {now} THEN 1 ELSE 0 END AS watched
+   FROM {heads} WHERE tree = $1 AND agent = $2`,
 );
 
 /** The events that are there when the iteration gets to its end. */
@@ -125,17 +121,18 @@ export async function* watchEvents(
   closing: AbortSignal,
 ): AsyncGenerator<WatchItem> {
   let since = checkSince('since', options.since ?? 0);
+  const { clock } = context.driver;
   let lastDelta = 0;
   let announcedAt = Number.NEGATIVE_INFINITY;
   const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
   // The keys of this agent: one that is created anew under its id is another one.
   const keys = await liveKeys(context, agentId);
-  const bell = new Bell(signal);
+  const bell = new Bell(signal, clock);
   const unsubscribe = context.driver.subscribe(bell.ring);
   try {
     while (!signal.aborted) {
-      if (performance.now() - announcedAt > WATCH_MS / 2) {
-        announcedAt = performance.now();
+      if (clock.monotonic() - announcedAt > WATCH_MS / 2) {
+        announcedAt = clock.monotonic();
         await context.driver.write(ANNOUNCE, [keys.tree, keys.agent, WATCH_MS]);
       }
       bell.reset();
@@ -170,12 +167,14 @@ function liveKeys(context: SqlContext, agentId: string): Promise<AgentKeys> {
 /** Wakes one waiter; a ring between two waits isn't lost. */
 class Bell {
   readonly #signal: AbortSignal;
+  readonly #clock: Clock;
   #rung = false;
   #wake: (() => void) | undefined;
 
   /** The signal rings, too. It may live much longer than the bell, so `dispose` lets go of it. */
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, clock: Clock) {
     this.#signal = signal;
+    this.#clock = clock;
     signal.addEventListener('abort', this.ring);
   }
 
@@ -195,9 +194,9 @@ class Bell {
   async wait(ms: number): Promise<void> {
     if (this.#rung) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = this.#clock.after(ms, resolve, { ref: true });
       this.#wake = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
     });

@@ -68,6 +68,7 @@ export function* forkAgent(
   keys: AgentKeys,
   at: string | number | undefined,
   targets: readonly ForkTarget[],
+  now: number,
 ): Script<boolean> {
   const seen = yield* readState(keys);
   if (!seen) return false;
@@ -78,7 +79,7 @@ export function* forkAgent(
   const copied = snapshot && snapshot.messages !== null ? snapshot : undefined;
   if (copied) {
     if (!(yield* lockHead(keys))) return false;
-    yield* forkCopies(sourceId, seen, copied, targets);
+    yield* forkCopies(sourceId, seen, copied, targets, now);
     return true;
   }
   const chain = snapshot ? yield* readChain(keys.tree, number(snapshot.branch), 0, 0) : seen.chain;
@@ -94,9 +95,9 @@ export function* forkAgent(
   const state = yield* readState(keys);
   if (!state) return false;
   const moved = !snapshot && state.chain.some((segment) => !branches.includes(segment.branch));
-  if (moved) return yield* forkAgent(sourceId, keys, at, targets);
+  if (moved) return yield* forkAgent(sourceId, keys, at, targets, now);
   const point = yield* findPoint(state, at, snapshot);
-  yield* forkAtPoint(sourceId, state, point, targets);
+  yield* forkAtPoint(sourceId, state, point, targets, now);
   return true;
 }
 
@@ -144,9 +145,10 @@ function* forkAtPoint(
   state: AgentState,
   point: ForkPoint,
   targets: readonly ForkTarget[],
+  instant: number,
 ): Script<void> {
   const { tree } = state.keys;
-  const now = Math.max(Date.now(), state.head.lastAt);
+  const now = Math.max(instant, state.head.lastAt);
   const [attached = segmentAt(point.chain, point.position)] = point.chain;
   yield* run(PIN, [tree, attached.branch, point.position]);
   const calls = yield* ownCalls(state, point, now);
@@ -180,9 +182,10 @@ function* forkCopies(
   state: AgentState,
   snapshot: Row,
   targets: readonly ForkTarget[],
+  instant: number,
 ): Script<void> {
   const { tree } = state.keys;
-  const now = Math.max(Date.now(), state.head.lastAt);
+  const now = Math.max(instant, state.head.lastAt);
   const messages = encodeMessages(yield* snapshotMessages(tree, snapshot), 'snapshot.messages');
   const book = new CallBook(newState(state.keys, 0).known, { callCount: 0, unlinkedCalls: 0, at: now });
   const callCounts = messages.map((message, seq) => {

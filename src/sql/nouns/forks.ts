@@ -113,7 +113,9 @@ export class Forks {
     if (tree === undefined) {
       this.#committer.forget(sourceId);
       tree = await directory.resolve(sourceId, async (keys) => {
-        const forked = await driver.transact(() => forkAgent(sourceId, keys, at, targets));
+        const forked = await driver.transact(() =>
+          forkAgent(sourceId, keys, at, targets, driver.clock.now()),
+        );
         return forked ? keys.tree : undefined;
       });
     }

@@ -1,5 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../model/clock.ts';
 import type { HealthReport } from '../../store/store.ts';
 import type { Engine } from '../engine.ts';
 import { statement } from '../statement.ts';
@@ -10,6 +11,7 @@ const PING = statement('ping', 'SELECT 1 AS alive');
 export async function checkHealth(
   connect: () => Promise<Engine>,
   directory: string | undefined,
+  clock: Clock,
 ): Promise<HealthReport> {
   const database = await checkDatabase(connect);
   const fileSystem = await checkFiles(directory);
@@ -17,7 +19,7 @@ export async function checkHealth(
     healthy: database.connected && fileSystem.writable,
     database,
     fileSystem,
-    checkedAt: new Date(),
+    checkedAt: new Date(clock.now()),
   };
 }
 

@@ -1,5 +1,5 @@
+import type { Timer } from '../../model/clock.ts';
 import type { AgentLease } from '../../store/store.ts';
-import { NOW } from '../clock.ts';
 import { number } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
@@ -23,15 +23,15 @@ interface Held extends Grant {
 
 /** All leases of a process are renewed by one statement. */
 const RENEW = statement('renew_leases', {
-  sqlite: `UPDATE {heads} SET lease_expires_at = ${NOW.sqlite} + lease_ttl
+  sqlite: `UPDATE {heads} SET lease_expires_at = {now} + lease_ttl
      FROM json_each($1) held
      WHERE tree = held.value ->> 0 AND agent = held.value ->> 1 AND lease_token = held.value ->> 2
-       AND lease_holder_id = held.value ->> 3 AND lease_expires_at > ${NOW.sqlite}
+       AND lease_holder_id = held.value ->> 3 AND lease_expires_at > {now}
      RETURNING agent, lease_token, lease_expires_at`,
-  postgres: `UPDATE {heads} h SET lease_expires_at = ${NOW.postgres} + h.lease_ttl
+  postgres: `UPDATE {heads} h SET lease_expires_at = {now} + h.lease_ttl
      FROM json_array_elements($1::json) held
      WHERE h.tree = (held ->> 0)::bigint AND h.agent = (held ->> 1)::bigint AND h.lease_token = (held ->> 2)::bigint
-       AND h.lease_holder_id = held ->> 3 AND h.lease_expires_at > ${NOW.postgres}
+       AND h.lease_holder_id = held ->> 3 AND h.lease_expires_at > {now}
      RETURNING h.agent, h.lease_token, h.lease_expires_at`,
 });
 
@@ -45,7 +45,7 @@ const RELEASE = statement(
 export class HeldLeases {
   readonly #driver: Driver;
   readonly #held = new Map<string, Held>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #renewing: Promise<void> | undefined;
 
   constructor(driver: Driver) {
@@ -66,7 +66,7 @@ export class HeldLeases {
   async releaseAll(): Promise<void> {
     await this.#renewing;
     for (const held of [...this.#held.values()]) await this.#release(held);
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #handle(held: Held): AgentLease {
@@ -95,31 +95,31 @@ export class HeldLeases {
   }
 
   #schedule(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (this.#held.size === 0) return;
     const shortest = Math.min(...[...this.#held.values()].map((held) => held.ttlMs));
-    this.#timer = setTimeout(() => {
+    // A lease must not keep the process alive: when it ends, the lease runs out.
+    this.#timer = this.#driver.clock.after(shortest / 3, () => {
       this.#renewing = this.#renew().finally(() => {
         this.#renewing = undefined;
         this.#schedule();
       });
-    }, shortest / 3);
-    // A lease must not keep the process alive: when it ends, the lease runs out.
-    this.#timer.unref();
+    });
   }
 
   async #renew(): Promise<void> {
-    const asked = performance.now();
+    const asked = this.#driver.clock.monotonic();
     const leases = [...this.#held.values()];
     const list = leases.map(({ keys, token, holderId }) => [keys.tree, keys.agent, token, holderId]);
     let renewed: Map<string, number>;
     try {
-      const rows = await this.#driver.write(RENEW, [JSON.stringify(list)]);
+      const rows = await this.#driver.urgent(RENEW, [JSON.stringify(list)]);
       renewed = new Map(rows.map((row) => [`${row.agent}:${row.lease_token}`, number(row.lease_expires_at)]));
     } catch {
       // The database can't be reached: leases live on until their own time is over, then they are lost.
       for (const held of leases) {
-        if (performance.now() >= held.aliveUntil) this.#drop(held, 'The lease could not be renewed in time');
+        if (this.#driver.clock.monotonic() >= held.aliveUntil)
+          this.#drop(held, 'The lease could not be renewed in time');
       }
       return;
     }

@@ -1,7 +1,7 @@
 import { LockTimeoutError, StoreClosedError, ValidationError } from '../../errors.ts';
+import { type Clock, sleep } from '../../model/clock.ts';
 import { randomUUID } from '../../model/crypto.ts';
 import type { AgentLease, LeaseOptions } from '../../store/store.ts';
-import { NOW, withClock } from '../clock.ts';
 import { number, numberOrNull } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -17,13 +17,10 @@ const POLL_MS = 40;
 /** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */
 const ACQUIRE = statement(
   'acquire_lease',
-  withClock(
-    (now) => `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $3, lease_ttl = $4,
-       lease_expires_at = ${now} + $4
-     WHERE tree = $1 AND agent = $2
-       AND (lease_holder_id IS NULL OR lease_expires_at <= ${now} OR (lease_token = $5 AND lease_expires_at = $6))
-     RETURNING lease_token, lease_expires_at`,
-  ),
+  `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $3, lease_ttl = $4, lease_expires_at = {now} + $4
+   WHERE tree = $1 AND agent = $2
+     AND (lease_holder_id IS NULL OR lease_expires_at <= {now} OR (lease_token = $5 AND lease_expires_at = $6))
+   RETURNING lease_token, lease_expires_at`,
 );
 
 const LOOK = statement(
@@ -32,16 +29,16 @@ const LOOK = statement(
 );
 
 const CLAIM = statement('claim_resumable', {
-  sqlite: claimText(NOW.sqlite, ''),
-  postgres: claimText(NOW.postgres, 'FOR UPDATE SKIP LOCKED'),
+  sqlite: claimText(''),
+  postgres: claimText('FOR UPDATE SKIP LOCKED'),
 });
 
-function claimText(now: string, locking: string): string {
-  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_expires_at = ${now} + $2
+function claimText(locking: string): string {
+  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_expires_at = {now} + $2
      WHERE (tree, agent) IN (
        SELECT tree, agent FROM {heads}
        WHERE status <> 0 AND status IN (1, 2) AND (status = 1 OR pending_approvals = 0)
-         AND (lease_holder_id IS NULL OR lease_expires_at <= ${now})
+         AND (lease_holder_id IS NULL OR lease_expires_at <= {now})
        ORDER BY updated_at, agent LIMIT $3 ${locking})
      RETURNING tree, agent, lease_token, lease_expires_at, updated_at,
        (SELECT a.agent_id FROM {agents} a WHERE a.tree = {heads}.tree AND a.agent = {heads}.agent) AS agent_id`;
@@ -51,9 +48,11 @@ function claimText(now: string, locking: string): string {
 export class Leases {
   readonly held: HeldLeases;
   readonly #context: SqlContext;
+  readonly #clock: Clock;
 
   constructor(context: SqlContext) {
     this.#context = context;
+    this.#clock = context.driver.clock;
     this.held = new HeldLeases(context.driver);
   }
 
@@ -65,16 +64,16 @@ export class Leases {
   ): Promise<AgentLease> {
     const { ttlMs, waitMs } = checkOptions(options);
     const holderId = randomUUID();
-    const start = performance.now();
-    const contender = new Contender();
+    const start = this.#clock.monotonic();
+    const contender = new Contender(this.#clock);
     for (;;) {
       const lease = await this.#try(agentId, holderId, ttlMs, contender);
       if (lease) return lease;
       if (closing.aborted) throw new StoreClosedError();
-      const waited = performance.now() - start;
+      const waited = this.#clock.monotonic() - start;
       if (waited >= waitMs) throw new LockTimeoutError(agentId, waitMs);
       const pause = Math.min(POLL_MS * (0.5 + Math.random()), waitMs - waited);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await sleep(this.#clock, pause);
     }
   }
 
@@ -84,7 +83,7 @@ export class Leases {
     }
     const { ttlMs } = checkOptions({ ttlMs: ttl });
     const holderId = randomUUID();
-    const asked = performance.now();
+    const asked = this.#clock.monotonic();
     const rows = await this.#context.driver.write(CLAIM, [holderId, ttlMs, limit]);
     // RETURNING has no order: what was left alone longest comes first here too.
     rows.sort((a, b) => number(a.updated_at) - number(b.updated_at) || number(a.agent) - number(b.agent));
@@ -102,7 +101,7 @@ export class Leases {
     ttlMs: number,
     contender: Contender,
   ): Promise<AgentLease | undefined> {
-    const asked = performance.now();
+    const asked = this.#clock.monotonic();
     const lease = await this.#context.directory.resolve(agentId, async (keys) => {
       const dead = contender.dead();
       const [row] = await this.#context.driver.write(ACQUIRE, [
@@ -146,19 +145,24 @@ export class Leases {
  * clock shows that nobody renews it.
  */
 class Contender {
+  readonly #clock: Clock;
   #token = -1;
   #expiresAt: number | null = null;
   #unchangedUntil = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   see(token: number, expiresAt: number | null, ttlMs: number): void {
     if (token === this.#token && expiresAt === this.#expiresAt) return;
     this.#token = token;
     this.#expiresAt = expiresAt;
-    this.#unchangedUntil = performance.now() + ttlMs;
+    this.#unchangedUntil = this.#clock.monotonic() + ttlMs;
   }
 
   dead(): { token: number; expiresAt: number } | undefined {
-    if (this.#expiresAt === null || performance.now() < this.#unchangedUntil) return undefined;
+    if (this.#expiresAt === null || this.#clock.monotonic() < this.#unchangedUntil) return undefined;
     return { token: this.#token, expiresAt: this.#expiresAt };
   }
 }
