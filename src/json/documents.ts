@@ -1,13 +1,20 @@
 import type { DocumentKind, LeaseToken } from '../model/agent.ts';
 import type { OpenAgent } from './agent-files.ts';
-import type { CheckedDocument } from './arguments.ts';
 import { removeDocument, writeDocument } from './document-files.ts';
 import type { Engine } from './engine.ts';
 import type { DocumentChange } from './entry.ts';
 import { documentKey } from './state.ts';
 
+interface NewDocument {
+  kind: DocumentKind;
+  name: string;
+  /** JSON text. */
+  content: string;
+  lease: LeaseToken | undefined;
+}
+
 /** First the new content, then the entry that makes it count, then the old content goes. */
-export function saveDocument(engine: Engine, agentId: string, document: CheckedDocument): Promise<void> {
+export function saveDocument(engine: Engine, agentId: string, document: NewDocument): Promise<void> {
   const { kind, name, lease } = document;
   return engine.cell(agentId).use(async (agent) => {
     engine.leases.check(agentId, lease);

@@ -1,10 +1,10 @@
-import { LeaseNotHeldError, LockTimeoutError, StoreClosedError, ValidationError } from '../errors.ts';
+import { LeaseNotHeldError, LockTimeoutError, StoreClosedError } from '../errors.ts';
 import type { LeaseToken } from '../model/agent.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { randomUUID } from '../model/crypto.ts';
-import type { AgentLease, LeaseOptions } from '../store/store.ts';
+import type { CheckedLease } from '../store/arguments.ts';
+import type { AgentLease } from '../store/store.ts';
 
-const DEFAULT_TTL_MS = 15_000;
 /** Tokens of one opening of the store; the next opening's are all higher. */
 const TOKENS_PER_GENERATION = 2 ** 24;
 
@@ -36,10 +36,9 @@ export class Leases {
   /** Waits for another holder as long as the options say. `exists` throws if there is no such agent. */
   async acquire(
     agentId: string,
-    options: LeaseOptions | number | undefined,
+    { ttlMs, waitMs }: CheckedLease,
     exists: () => Promise<void>,
   ): Promise<AgentLease> {
-    const { ttlMs, waitMs } = checkOptions(options);
     const start = this.#clock.monotonic();
     for (;;) {
       await exists();
@@ -162,17 +161,4 @@ function asLease(clock: Clock, held: Held, end: () => void): AgentLease {
 
 function isSame(held: LeaseToken, given: LeaseToken): boolean {
   return held.token === given.token && held.holderId === given.holderId;
-}
-
-function checkOptions(options: LeaseOptions | number | undefined): { ttlMs: number; waitMs: number } {
-  const given = typeof options === 'number' ? { ttlMs: options } : (options ?? {});
-  if (typeof given !== 'object') throw new ValidationError('options', 'must be an object or a number of ms');
-  const { ttlMs = DEFAULT_TTL_MS, waitMs = 0 } = given;
-  if (typeof ttlMs !== 'number' || !Number.isFinite(ttlMs) || ttlMs <= 0) {
-    throw new ValidationError('ttlMs', 'must be a number of milliseconds above 0');
-  }
-  if (typeof waitMs !== 'number' || !(waitMs >= 0)) {
-    throw new ValidationError('waitMs', 'must be a number of milliseconds, 0 or more');
-  }
-  return { ttlMs, waitMs };
 }

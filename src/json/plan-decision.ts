@@ -1,16 +1,12 @@
 import { AlreadyDecidedError, ValidationError } from '../errors.ts';
 import type { CallState } from '../model/call-book.ts';
-import { type Decision, decidedCall } from '../model/decided-call.ts';
+import { decidedCall } from '../model/decided-call.ts';
 import { decisionEvent } from '../model/decision-event.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
+import type { CheckedDecision } from '../store/arguments.ts';
 import { callChanges, type Planned } from './plan-commit.ts';
 import type { AgentState } from './state.ts';
-
-export interface EncodedDecision extends Decision {
-  toolCallId: string;
-  callSeq: number | undefined;
-}
 
 /**
  * A decision changes one call, says so on the timeline, and touches neither the version nor what a lease's
@@ -18,7 +14,7 @@ export interface EncodedDecision extends Decision {
  */
 export function planDecision(
   state: AgentState,
-  request: EncodedDecision,
+  request: CheckedDecision,
   now: number,
 ): Planned<ToolCallRecord> {
   const call = findAwaiting(state, request);
@@ -36,7 +32,7 @@ export function planDecision(
   };
 }
 
-function findAwaiting(state: AgentState, { toolCallId, callSeq }: EncodedDecision): CallState {
+function findAwaiting(state: AgentState, { toolCallId, callSeq }: CheckedDecision): CallState {
   const { agentId } = state.header;
   const calls = state.conversation.calls.withId(toolCallId);
   if (calls.length === 0) {

@@ -1,15 +1,14 @@
 import { ValidationError } from '../errors.ts';
-import {
-  type Channel,
-  type Compaction,
-  DOCUMENT_KINDS,
-  type DocumentKind,
-  type LeaseToken,
-  type ModelUsage,
-  type NewEvent,
-  type NewSnapshot,
-  type TodoSnapshot,
-  type TurnCommit,
+import type {
+  Channel,
+  Compaction,
+  DocumentKind,
+  LeaseToken,
+  ModelUsage,
+  NewEvent,
+  NewSnapshot,
+  TodoSnapshot,
+  TurnCommit,
 } from './agent.ts';
 import { type EncodedUpdate, encodeUpdates, ordinal } from './call-update.ts';
 import { sha256 } from './crypto.ts';
@@ -124,6 +123,21 @@ export function encodeCommit(agentId: string, change: TurnCommit): EncodedCommit
   return encoded;
 }
 
+/** A commit of nothing, to which a part is added that is encoded already. */
+export function emptyCommit(): EncodedCommit {
+  return {
+    messages: [],
+    at: undefined,
+    updates: [],
+    events: [],
+    usage: [],
+    expectedVersion: undefined,
+    lease: undefined,
+    operation: undefined,
+    eventsOnly: false,
+  };
+}
+
 export function encodeEvents(events: unknown): EncodedEvent[] {
   if (!Array.isArray(events))
     throw new ValidationError('events', `must be an array, not ${describe(events)}`);
@@ -199,15 +213,6 @@ function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   if (snapshot.createdAt !== undefined)
     encoded.createdAt = toInstant('snapshot.createdAt', snapshot.createdAt);
   return encoded;
-}
-
-export const MAX_DOCUMENT_NAME_BYTES = 1_024;
-
-export function checkDocumentKey(kind: unknown, name: unknown): asserts kind is DocumentKind {
-  if (!DOCUMENT_KINDS.some((known) => known === kind)) {
-    throw new ValidationError('kind', `must be one of ${DOCUMENT_KINDS.join(', ')}`);
-  }
-  validateName('name', name, MAX_DOCUMENT_NAME_BYTES);
 }
 
 /** The JSON text of an array of messages whose texts are known. */

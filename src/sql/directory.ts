@@ -1,5 +1,4 @@
 import { AgentNotFoundError } from '../errors.ts';
-import { validateAgentId } from '../model/ids.ts';
 import type { Driver } from './driver.ts';
 import { KEY_BLOCK } from './driver.ts';
 import { statement } from './statement.ts';
@@ -31,7 +30,6 @@ export class Directory {
   }
 
   async find(agentId: string): Promise<AgentKeys | undefined> {
-    validateAgentId(agentId);
     const known = this.#known.get(agentId);
     if (known) return known;
     const [row] = await this.#driver.read(FIND, [agentId]);

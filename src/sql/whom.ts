@@ -1,5 +1,4 @@
 import { AgentNotFoundError } from '../errors.ts';
-import { validateAgentId } from '../model/ids.ts';
 import type { SqlContext } from './context.ts';
 import type { AgentKeys } from './directory.ts';
 import { type Driver, run, type Script, type SqlValue } from './driver.ts';
@@ -82,7 +81,6 @@ export async function ofAgent<T>(
   agentId: string,
   read: (whom: Whom) => Promise<T | undefined>,
 ): Promise<T> {
-  validateAgentId(agentId);
   const keys = directory.recall(agentId);
   if (keys) {
     const found = await read(keys);

@@ -34,9 +34,12 @@ export class Lifecycle {
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
+  readonly #explain: (error: unknown) => unknown;
 
-  constructor(clock: Clock) {
+  /** `explain`: what an error of a call is to its caller. */
+  constructor(clock: Clock, explain: (error: unknown) => unknown) {
     this.startedAt = new Date(clock.now());
+    this.#explain = explain;
   }
 
   /** Aborted when the store begins to close: ends what waits for things to come. */
@@ -55,6 +58,8 @@ export class Lifecycle {
       const result = await work();
       failed = false;
       return result;
+    } catch (error) {
+      throw this.#explain(error);
     } finally {
       this.end(operation, start, failed);
     }
@@ -70,6 +75,11 @@ export class Lifecycle {
         call.reject(error);
       }
     });
+  }
+
+  /** What an error of a call is to its caller. */
+  explain(error: unknown): unknown {
+    return this.#explain(error);
   }
 
   /** To be followed by `end`. */
@@ -133,7 +143,11 @@ export class Lifecycle {
           this.#whenIdle = resolve;
         });
       }
-      await release();
+      try {
+        await release();
+      } catch (error) {
+        throw this.#explain(error);
+      }
     })();
     return this.#closed;
   }
@@ -192,6 +206,6 @@ class Call<T> implements Settling<T> {
 
   reject(error: unknown): void {
     this.#lifecycle.end(this.#operation, this.#start, true);
-    this.#reject(error);
+    this.#reject(this.#lifecycle.explain(error));
   }
 }

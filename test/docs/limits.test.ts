@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as agent from '../../src/agent/agent.ts';
 import * as template from '../../src/agent/template.ts';
-import * as documents from '../../src/model/encode-commit.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
 import * as postgres from '../../src/postgres/connect.ts';
@@ -17,10 +16,9 @@ import * as stateCache from '../../src/sql/commit/state-cache.ts';
 import * as directory from '../../src/sql/directory.ts';
 import * as consistency from '../../src/sql/nouns/consistency.ts';
 import * as watching from '../../src/sql/nouns/events.ts';
-import * as forks from '../../src/sql/nouns/forks.ts';
-import * as leases from '../../src/sql/nouns/leases.ts';
 import * as sqlite from '../../src/sqlite/options.ts';
 import * as writeQueue from '../../src/sqlite/write-queue.ts';
+import * as options from '../../src/store/arguments.ts';
 import * as lifecycle from '../../src/store/lifecycle.ts';
 import * as metadata from '../../src/store/metadata-filter.ts';
 import * as filters from '../../src/store/validate-filter.ts';
@@ -28,9 +26,9 @@ import { root } from './samples.ts';
 
 /** What the code says for the row that begins so: milliseconds, bytes, counts. None: there is no bound by default. */
 const CODE: Record<string, readonly number[]> = {
-  "A lease that isn't renewed": [leases.DEFAULT_TTL_MS],
-  'Shortest `ttlMs`': [leases.MIN_TTL_MS],
-  'Longest `ttlMs`': [leases.MAX_TTL_MS],
+  "A lease that isn't renewed": [options.DEFAULT_TTL_MS],
+  'Shortest `ttlMs`': [options.MIN_TTL_MS],
+  'Longest `ttlMs`': [options.MAX_TTL_MS],
   'Waiting for another holder of a lease': [0],
   'Waiting for the lease of a helper that `context.spawn` goes on with': [agent.HELPER_WAIT_MS],
   'SQLite: waiting for other processes that write to the file': [sqlite.DEFAULT_BUSY_TIMEOUT_MS],
@@ -46,12 +44,12 @@ const CODE: Record<string, readonly number[]> = {
   'SQLite: writes that share one transaction': [writeQueue.MAX_UNITS],
   "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],
   'An id or name that becomes a key': [ids.MAX_NAME_BYTES],
-  "A document's name": [documents.MAX_DOCUMENT_NAME_BYTES],
+  "A document's name": [options.MAX_DOCUMENT_NAME_BYTES],
   'Nesting of a stored value': [json.MAX_DEPTH],
   'A path or a value of a metadata filter': [metadata.MAX_METADATA_TEXT],
   'Records of one query': [filters.DEFAULT_LIMIT],
   'Largest `limit` of a query': [filters.MAX_LIMIT],
-  'Forks of one `batchFork`': [forks.MAX_FORKS],
+  'Forks of one `batchFork`': [options.MAX_FORKS],
   'Problems that `checkConsistency` reports': [consistency.MAX_ISSUES],
   'Commits of an agent whose `operationId` is remembered': [
     operations.REMEMBERED_COMMITS,

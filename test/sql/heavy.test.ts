@@ -8,6 +8,13 @@ import { queryMessages } from '../../src/sql/query/messages.ts';
 import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts';
 import { aggregateStats } from '../../src/sql/query/statistics.ts';
 import { queryToolCalls } from '../../src/sql/query/tool-calls.ts';
+import type { SessionQueryFilter } from '../../src/store/filters.ts';
+import {
+  validateMessageFilter,
+  validateSessionFilter,
+  validateStatsFilter,
+  validateToolCallFilter,
+} from '../../src/store/validate-filter.ts';
 import { answers, asks, conversation } from '../../src/testing/samples.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { recording } from './recorder.ts';
@@ -56,24 +63,29 @@ async function heavyReadsOf(work: () => Promise<unknown>): Promise<number> {
 
 describe('on SQLite, another thread', () => {
   it('makes the statistics of many agents, not those of one', async () => {
-    expect(await heavyReadsOf(() => aggregateStats(context))).toBe(1);
-    expect(await heavyReadsOf(() => aggregateStats(context, { templateId: 't' }))).toBe(1);
+    expect(await heavyReadsOf(() => aggregateStats(context, validateStatsFilter(undefined)))).toBe(1);
+    expect(await heavyReadsOf(() => aggregateStats(context, validateStatsFilter({ templateId: 't' })))).toBe(
+      1,
+    );
     expect(await heavyReadsOf(() => aggregateStats(context, 'a'))).toBe(0);
   });
 
   it('reads what comes after many rows that are skipped', async () => {
-    const near = () => queryMessages(context, { offset: HEAVY_ROWS, order: 'asc', limit: 20 });
-    const far = () => queryMessages(context, { offset: FAR, order: 'asc', limit: 20 });
+    const near = () =>
+      queryMessages(context, validateMessageFilter({ offset: HEAVY_ROWS, order: 'asc', limit: 20 }));
+    const far = () => queryMessages(context, validateMessageFilter({ offset: FAR, order: 'asc', limit: 20 }));
     expect(await heavyReadsOf(near)).toBe(0);
     expect(await heavyReadsOf(far)).toBe(1);
     expect((await far()).map(({ seq }) => seq)).toEqual(Array.from({ length: 6 }, (_, i) => FAR + i));
-    expect(await heavyReadsOf(() => queryToolCalls(context, { offset: FAR }))).toBe(1);
-    expect(await heavyReadsOf(() => querySessions(context, { offset: FAR }))).toBe(1);
+    expect(await heavyReadsOf(() => queryToolCalls(context, validateToolCallFilter({ offset: FAR })))).toBe(
+      1,
+    );
+    expect(await heavyReadsOf(() => querySessions(context, validateSessionFilter({ offset: FAR })))).toBe(1);
   });
 
   it('lists the agents of an iterator that notes them down, if they are many', async () => {
-    const iterate = async (filter: Parameters<typeof iterateSessions>[1]) => {
-      const { pages } = iterateSessions(context, filter);
+    const iterate = async (filter: SessionQueryFilter) => {
+      const { pages } = iterateSessions(context, validateSessionFilter(filter, 'iterate'));
       const rows = [];
       for (let page = await pages.next(); !page.done; page = await pages.next()) rows.push(...page.value);
       return rows;

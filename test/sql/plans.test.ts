@@ -16,6 +16,12 @@ import { iterateToolCalls, queryToolCalls } from '../../src/sql/query/tool-calls
 import type { SessionQueryFilter, ToolCallQueryFilter } from '../../src/store/filters.ts';
 import type { Paged } from '../../src/store/lifecycle.ts';
 import type { ReadEventsOptions } from '../../src/store/store.ts';
+import {
+  validateEventOptions,
+  validateMessageFilter,
+  validateSessionFilter,
+  validateToolCallFilter,
+} from '../../src/store/validate-filter.ts';
 import { answers, asks, user } from '../../src/testing/samples.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
@@ -122,21 +128,29 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
     }
 
     it('use an index for every filter of querySessions', async () => {
-      await checkAll(SESSION_FILTERS, querySessions, sortsMatches);
+      await checkAll(
+        SESSION_FILTERS,
+        (context, filter) => querySessions(context, validateSessionFilter(filter)),
+        sortsMatches,
+      );
     }, 120_000);
 
     it('use an index for every filter of queryMessages', async () => {
-      await checkAll(MESSAGE_FILTERS, queryMessages);
+      await checkAll(MESSAGE_FILTERS, (context, filter) =>
+        queryMessages(context, validateMessageFilter(filter)),
+      );
     }, 120_000);
 
     it('use an index for every filter of queryToolCalls', async () => {
-      await checkAll(TOOL_CALL_FILTERS, queryToolCalls);
+      await checkAll(TOOL_CALL_FILTERS, (context, filter) =>
+        queryToolCalls(context, validateToolCallFilter(filter)),
+      );
     }, 120_000);
 
     it('find rows that one range has by a single search, unless some are skipped', async () => {
       const searches = async (filter: ToolCallQueryFilter) => {
         explained.recorded.length = 0;
-        await queryToolCalls(explained.context, filter);
+        await queryToolCalls(explained.context, validateToolCallFilter(filter));
         return explained.recorded.map(({ text }) => text.match(/kode_data_tool_calls/g)?.length);
       };
       // SQLite searches for keys alone, and has the rows' places then.
@@ -157,7 +171,7 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
         { channel, order: 'desc' as const },
       ]);
       const read = async (context: SqlContext, options: ReadEventsOptions) => {
-        for await (const _event of readEvents(context, 'long', options));
+        for await (const _event of readEvents(context, 'long', validateEventOptions(options)));
       };
       // Pages are put in order at the end.
       await checkAll(all, read, () => true);
@@ -196,12 +210,18 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
 
     it('use an index for every page of an iterator', async () => {
       const plain = SESSION_FILTERS.filter((filter) => !sortsMatches(filter));
-      await checkAll(plain, (context, filter) => take(iterateSessions(context, filter), SECOND_PAGE));
+      await checkAll(plain, (context, filter) =>
+        take(iterateSessions(context, validateSessionFilter(filter, 'iterate')), SECOND_PAGE),
+      );
       const messages = MESSAGE_FILTERS.filter((filter) => filter.offset === undefined);
-      await checkAll(messages, (context, filter) => take(iterateMessages(context, filter), SECOND_PAGE));
+      await checkAll(messages, (context, filter) =>
+        take(iterateMessages(context, validateMessageFilter(filter, 'iterate')), SECOND_PAGE),
+      );
       // What the others add is tested on each row and moves no page's beginning.
       const calls = TOOL_CALL_FILTERS.filter(({ hasApproval, isError }) => !hasApproval && isError !== false);
-      await checkAll(calls, (context, filter) => take(iterateToolCalls(context, filter), SECOND_PAGE));
+      await checkAll(calls, (context, filter) =>
+        take(iterateToolCalls(context, validateToolCallFilter(filter, 'iterate')), SECOND_PAGE),
+      );
     }, 120_000);
   });
 }

@@ -1,12 +1,10 @@
 import { AlreadyDecidedError, ValidationError } from '../../errors.ts';
 import type { CallState } from '../../model/call-book.ts';
-import { checkText, ordinal } from '../../model/call-update.ts';
 import { decidedCall } from '../../model/decided-call.ts';
 import { decisionEvent } from '../../model/decision-event.ts';
 import type { EncodedEvent } from '../../model/encode-commit.ts';
-import { validateName } from '../../model/ids.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
-import type { ApprovalDecision } from '../../store/store.ts';
+import type { CheckedDecision } from '../../store/arguments.ts';
 import { type AgentState, isShared, readState } from '../agent-state.ts';
 import type { Batch } from '../batch.ts';
 import { callRow, toRecord } from '../codec.ts';
@@ -17,16 +15,6 @@ import { lockBranches, lockHead } from './branches.ts';
 import { lookUpInChain } from './calls.ts';
 import { separateCall } from './fork-copies.ts';
 
-export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): void {
-  validateName('toolCallId', toolCallId);
-  if (decision?.decision !== 'allow' && decision?.decision !== 'deny') {
-    throw new ValidationError('decision', 'must be "allow" or "deny"');
-  }
-  if (decision.by !== undefined) checkText('by', decision.by);
-  if (decision.note !== undefined) checkText('note', decision.note);
-  if (decision.callSeq !== undefined) ordinal('callSeq', decision.callSeq);
-}
-
 /**
  * Under the head's lock, so that of two decisions one is the second. The call and its event are one batch.
  * Undefined without the agent.
@@ -34,10 +22,10 @@ export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): 
 export function* decide(
   agentId: string,
   keys: AgentKeys,
-  toolCallId: string,
-  decision: ApprovalDecision,
+  decision: CheckedDecision,
   now: number,
 ): Script<ToolCallRecord | undefined> {
+  const { toolCallId } = decision;
   const state = yield* lockedState(keys);
   if (!state) return undefined;
   const found = yield* lookUpInChain(state, { ids: new Set([toolCallId]), seqs: new Set() });

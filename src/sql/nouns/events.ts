@@ -1,7 +1,8 @@
 import type { Delta, StoredEvent } from '../../model/agent.ts';
 import type { Clock } from '../../model/clock.ts';
-import type { ReadEventsOptions, WatchItem, WatchOptions } from '../../store/store.ts';
-import { checkSince, type EventQuery, validateEventOptions } from '../../store/validate-filter.ts';
+import type { CheckedWatch } from '../../store/arguments.ts';
+import type { WatchItem } from '../../store/store.ts';
+import type { EventQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -51,9 +52,8 @@ const IS_WATCHED = statement(
 export async function* readEvents(
   context: SqlContext,
   agentId: string,
-  options: ReadEventsOptions,
+  query: EventQuery,
 ): AsyncGenerator<StoredEvent> {
-  const query = validateEventOptions(options);
   if (query.order === 'desc') yield* readBackwards(context, agentId, query);
   else yield* readForwards(context, agentId, query);
 }
@@ -117,10 +117,10 @@ function decodeDelta(agentId: string, row: Row): Delta {
 export async function* watchEvents(
   context: SqlContext,
   agentId: string,
-  options: WatchOptions,
+  options: CheckedWatch,
   closing: AbortSignal,
 ): AsyncGenerator<WatchItem> {
-  let since = checkSince('since', options.since ?? 0);
+  let { since } = options;
   const { clock } = context.driver;
   let lastDelta = 0;
   let announcedAt = Number.NEGATIVE_INFINITY;

@@ -1,5 +1,4 @@
-import { AgentExistsError, ValidationError } from '../../errors.ts';
-import { validateAgentId, validateId } from '../../model/ids.ts';
+import { AgentExistsError } from '../../errors.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
@@ -26,8 +25,6 @@ interface Group {
 
 /** More new agents than this don't make each of them cheaper, and they hold up the source's commits. */
 const MAX_TOGETHER = 256;
-/** Forks of one `batchFork`: all of them are one transaction. */
-export const MAX_FORKS = 10_000;
 
 /**
  * Forks of one source that are asked for at the same time are made together: those that come while another
@@ -46,9 +43,6 @@ export class Forks {
 
   /** New agents of these ids, all or none of them. */
   async create(sourceId: string, at: Position, agentIds: string[]): Promise<string[]> {
-    checkPosition(at);
-    validateAgentId(sourceId);
-    for (const agentId of agentIds) validateAgentId(agentId);
     return new Promise((resolve, reject) => {
       this.#ask(sourceId, { at, agentIds, resolve, reject });
     });
@@ -148,13 +142,4 @@ function portions(requests: readonly Request[]): Request[][] {
     }
   }
   return all;
-}
-
-function checkPosition(at: unknown): void {
-  if (at === undefined) return;
-  if (typeof at === 'string') {
-    validateId('at', at);
-  } else if (typeof at !== 'number' || !Number.isSafeInteger(at) || at < 0) {
-    throw new ValidationError('at', "must be a snapshot's id or a whole number of messages, 0 or more");
-  }
 }

@@ -1,5 +1,4 @@
 import type { AgentDocument, AgentInfo, DocumentKind, TodoSnapshot } from '../../model/agent.ts';
-import { validateName } from '../../model/ids.ts';
 import { decodeInfo, INFO_COLUMNS, number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -113,7 +112,6 @@ function afterPrefix(prefix: string): string | undefined {
 /** Ids in byte order; the prefix is taken literally. */
 export async function listAgents(driver: Driver, prefix: string): Promise<string[]> {
   if (prefix === '') return ids(await driver.read(LIST_AGENTS, []));
-  validateName('prefix', prefix);
   const end = afterPrefix(prefix);
   const rows = await driver.read(LIST_PREFIX, [prefix, end ?? '\u{10ffff}\u{10ffff}']);
   return ids(rows);

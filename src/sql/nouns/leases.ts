@@ -1,7 +1,8 @@
-import { LockTimeoutError, StoreClosedError, ValidationError } from '../../errors.ts';
+import { LockTimeoutError, StoreClosedError } from '../../errors.ts';
 import { type Clock, sleep } from '../../model/clock.ts';
 import { randomUUID } from '../../model/crypto.ts';
-import type { AgentLease, LeaseOptions } from '../../store/store.ts';
+import type { CheckedLease } from '../../store/arguments.ts';
+import type { AgentLease } from '../../store/store.ts';
 import { number, numberOrNull } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -9,9 +10,6 @@ import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
 import { type Grant, HeldLeases } from './held-leases.ts';
 
-export const DEFAULT_TTL_MS = 15_000;
-export const MIN_TTL_MS = 50;
-export const MAX_TTL_MS = 24 * 60 * 60 * 1_000;
 const POLL_MS = 40;
 
 /** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */
@@ -57,12 +55,7 @@ export class Leases {
   }
 
   /** Waiting ends with `closing`. */
-  async acquire(
-    agentId: string,
-    options: LeaseOptions | number | undefined,
-    closing: AbortSignal,
-  ): Promise<AgentLease> {
-    const { ttlMs, waitMs } = checkOptions(options);
+  async acquire(agentId: string, { ttlMs, waitMs }: CheckedLease, closing: AbortSignal): Promise<AgentLease> {
     const holderId = randomUUID();
     const start = this.#clock.monotonic();
     const contender = new Contender(this.#clock);
@@ -77,11 +70,7 @@ export class Leases {
     }
   }
 
-  async claim(limit: number, ttl: number | undefined): Promise<AgentLease[]> {
-    if (!Number.isSafeInteger(limit) || limit < 1) {
-      throw new ValidationError('limit', 'must be a whole number, 1 or more');
-    }
-    const { ttlMs } = checkOptions({ ttlMs: ttl });
+  async claim(limit: number, ttlMs: number): Promise<AgentLease[]> {
     const holderId = randomUUID();
     const asked = this.#clock.monotonic();
     const rows = await this.#context.driver.write(CLAIM, [holderId, ttlMs, limit]);
@@ -165,20 +154,4 @@ class Contender {
     if (this.#expiresAt === null || this.#clock.monotonic() < this.#unchangedUntil) return undefined;
     return { token: this.#token, expiresAt: this.#expiresAt };
   }
-}
-
-function checkOptions(options: LeaseOptions | number | undefined): { ttlMs: number; waitMs: number } {
-  const given = typeof options === 'number' ? { ttlMs: options } : (options ?? {});
-  const ttlMs = given.ttlMs ?? DEFAULT_TTL_MS;
-  const waitMs = ('waitMs' in given ? given.waitMs : undefined) ?? 0;
-  if (!Number.isFinite(ttlMs) || ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS) {
-    throw new ValidationError(
-      'ttlMs',
-      `must be a number of milliseconds from ${MIN_TTL_MS} to ${MAX_TTL_MS}`,
-    );
-  }
-  if (!Number.isFinite(waitMs) || waitMs < 0) {
-    throw new ValidationError('waitMs', 'must be a number of milliseconds, 0 or more');
-  }
-  return { ttlMs: Math.round(ttlMs), waitMs };
 }

@@ -1,8 +1,7 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { Message, MessageRecord } from '../../model/message.ts';
-import type { MessageQueryFilter } from '../../store/filters.ts';
 import type { Paged } from '../../store/lifecycle.ts';
-import { type MessageQuery, validateMessageFilter } from '../../store/validate-filter.ts';
+import type { MessageQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { SqlValue } from '../driver.ts';
@@ -17,18 +16,12 @@ const SOURCE: RecordSource<MessageQuery, MessageRecord> = {
   decode: toRecord,
 };
 
-export async function queryMessages(
-  context: SqlContext,
-  filter?: MessageQueryFilter,
-): Promise<MessageRecord[]> {
-  return queryRecords(context, SOURCE, validateMessageFilter(filter));
+export async function queryMessages(context: SqlContext, query: MessageQuery): Promise<MessageRecord[]> {
+  return queryRecords(context, SOURCE, query);
 }
 
-export function iterateMessages(
-  context: SqlContext,
-  filter?: MessageQueryFilter,
-): Paged<SqlValue[], MessageRecord> {
-  return iterateRecords(context, SOURCE, validateMessageFilter(filter, 'iterate'));
+export function iterateMessages(context: SqlContext, query: MessageQuery): Paged<SqlValue[], MessageRecord> {
+  return iterateRecords(context, SOURCE, query);
 }
 
 /** Of seq, created_at, payload, and the agent's id unless it is known. */

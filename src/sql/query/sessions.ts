@@ -1,7 +1,6 @@
 import type { AgentInfo } from '../../model/agent.ts';
-import type { SessionQueryFilter } from '../../store/filters.ts';
 import type { Paged } from '../../store/lifecycle.ts';
-import { type SessionQuery, validateSessionFilter } from '../../store/validate-filter.ts';
+import type { SessionQuery } from '../../store/validate-filter.ts';
 import { decodeInfo, number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -12,11 +11,8 @@ import { positionOf, sortRows } from './rows.ts';
 import { agentOf, fetchSessions, sessionKeyPlaces } from './session-rows.ts';
 import { listSessionKeys, pageOfSessions } from './session-search.ts';
 
-export async function querySessions(
-  { driver }: SqlContext,
-  filter?: SessionQueryFilter,
-): Promise<AgentInfo[]> {
-  return (await readPage(driver, validateSessionFilter(filter))).map(decodeInfo);
+export async function querySessions({ driver }: SqlContext, query: SessionQuery): Promise<AgentInfo[]> {
+  return (await readPage(driver, query)).map(decodeInfo);
 }
 
 /**
@@ -24,11 +20,7 @@ export async function querySessions(
  * answered at the start, and only the keys are remembered: else an agent that changes in between could
  * slip from the part that is still to come into the part that was given already.
  */
-export function iterateSessions(
-  { driver }: SqlContext,
-  filter?: SessionQueryFilter,
-): Paged<SqlValue[], AgentInfo> {
-  const query = validateSessionFilter(filter, 'iterate');
+export function iterateSessions({ driver }: SqlContext, query: SessionQuery): Paged<SqlValue[], AgentInfo> {
   const { sortBy, status, metadata } = query;
   const isSettled = sortBy === 'createdAt' && status === undefined && metadata.length === 0;
   return {

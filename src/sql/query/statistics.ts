@@ -1,5 +1,5 @@
-import type { AgentStats, LatencyPercentiles, StatsFilter, TokenTotals } from '../../store/filters.ts';
-import { validateStatsFilter } from '../../store/validate-filter.ts';
+import type { AgentStats, LatencyPercentiles, TokenTotals } from '../../store/filters.ts';
+import type { StatsQuery } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { Driver, Script, SqlValue } from '../driver.ts';
@@ -11,16 +11,16 @@ import { agentsMatching, everything, oneAgent, type Scope, type ScopeParts } fro
 /** Counts of one agent, by its id, or of all agents that a filter matches; as of one moment. */
 export async function aggregateStats(
   context: SqlContext,
-  agentIdOrFilter?: string | StatsFilter,
+  agentIdOrQuery: string | StatsQuery,
 ): Promise<AgentStats> {
   const { driver } = context;
-  if (typeof agentIdOrFilter === 'string') {
-    return ofAgent(context, agentIdOrFilter, async (whom) => {
+  if (typeof agentIdOrQuery === 'string') {
+    return ofAgent(context, agentIdOrQuery, async (whom) => {
       const stats = await countOne(driver, oneAgent(driver.dialect, whom));
       return stats.totalAgents === 0 ? undefined : stats;
     });
   }
-  const { metadata, ...filter } = validateStatsFilter(agentIdOrFilter);
+  const { metadata, ...filter } = agentIdOrQuery;
   const isEmpty = metadata.length === 0 && Object.keys(filter).length === 0;
   const scope = isEmpty
     ? everything(driver.dialect)

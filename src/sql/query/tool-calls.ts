@@ -1,8 +1,7 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { AgentToolCallRecord } from '../../model/tool-call.ts';
-import type { ToolCallQueryFilter } from '../../store/filters.ts';
 import type { Paged } from '../../store/lifecycle.ts';
-import { type ToolCallQuery, validateToolCallFilter } from '../../store/validate-filter.ts';
+import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { decodeRecord } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { SqlValue } from '../driver.ts';
@@ -19,16 +18,16 @@ const SOURCE: RecordSource<ToolCallQuery, AgentToolCallRecord> = {
 
 export async function queryToolCalls(
   context: SqlContext,
-  filter?: ToolCallQueryFilter,
+  query: ToolCallQuery,
 ): Promise<AgentToolCallRecord[]> {
-  return queryRecords(context, SOURCE, validateToolCallFilter(filter));
+  return queryRecords(context, SOURCE, query);
 }
 
 export function iterateToolCalls(
   context: SqlContext,
-  filter?: ToolCallQueryFilter,
+  query: ToolCallQuery,
 ): Paged<SqlValue[], AgentToolCallRecord> {
-  return iterateRecords(context, SOURCE, validateToolCallFilter(filter, 'iterate'));
+  return iterateRecords(context, SOURCE, query);
 }
 
 /** Of a record's columns, and the agent's id unless it is known. */

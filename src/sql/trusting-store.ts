@@ -1,0 +1,268 @@
+import { AgentNotFoundError } from '../errors.ts';
+import type {
+  AgentDocument,
+  AgentInfo,
+  CommitResult,
+  CompactionRecord,
+  Delta,
+  DocumentKind,
+  LeaseToken,
+  LoadedAgent,
+  Snapshot,
+  SnapshotInfo,
+  StoredEvent,
+  TodoSnapshot,
+} from '../model/agent.ts';
+import {
+  type EncodedCommit,
+  type EncodedDocument,
+  type EncodedEvent,
+  emptyCommit,
+} from '../model/encode-commit.ts';
+import type { Message, MessageRecord } from '../model/message.ts';
+import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
+import type {
+  CheckedClaim,
+  CheckedDecision,
+  CheckedFork,
+  CheckedLease,
+  CheckedWatch,
+} from '../store/arguments.ts';
+import type { AgentStats } from '../store/filters.ts';
+import type { Paged, Settling } from '../store/lifecycle.ts';
+import type { AgentLease, ConsistencyReport, WatchItem } from '../store/store.ts';
+import type { TrustingExtendedStore } from '../store/trusting-store.ts';
+import type {
+  EventQuery,
+  MessageQuery,
+  SessionQuery,
+  StatsQuery,
+  ToolCallQuery,
+} from '../store/validate-filter.ts';
+import { type AgentState, readState } from './agent-state.ts';
+import type { Script } from './driver.ts';
+import type { Engine } from './engine.ts';
+import { LOAD_AGENT } from './nouns/agent.ts';
+import { LOAD_TOOL_CALLS } from './nouns/calls.ts';
+import { checkConsistency } from './nouns/consistency.ts';
+import { decide } from './nouns/decisions.ts';
+import { deleteAgent } from './nouns/delete.ts';
+import { loadDelta, readEvents, saveDelta, watchEvents } from './nouns/events.ts';
+import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
+import { load } from './nouns/load.ts';
+import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './nouns/messages.ts';
+import { readSnapshot, readSnapshots } from './nouns/snapshots.ts';
+import { iterateMessages, queryMessages } from './query/messages.ts';
+import { iterateSessions, querySessions } from './query/sessions.ts';
+import { aggregateStats } from './query/statistics.ts';
+import { iterateToolCalls, queryToolCalls } from './query/tool-calls.ts';
+
+/** Chooses where a backup goes, and has it written. */
+export type WriteBackup = (
+  write: (path: string) => Promise<void>,
+  path: string | undefined,
+) => Promise<string>;
+
+/** A connected database as a store: hands each call on to the module of its noun. */
+export class SqlTrustingStore implements TrustingExtendedStore {
+  readonly engine: Engine;
+  readonly #writeBackup: WriteBackup;
+
+  constructor(engine: Engine, writeBackup: WriteBackup) {
+    this.engine = engine;
+    this.#writeBackup = writeBackup;
+  }
+
+  get leasesHeld(): number {
+    return this.engine.leases.held.count;
+  }
+
+  commit(agentId: string, change: EncodedCommit): Promise<CommitResult> {
+    return this.engine.committer.commit(agentId, change);
+  }
+
+  async saveInfo(agentId: string, change: EncodedCommit): Promise<void> {
+    await this.engine.committer.createOrUpdate(agentId, change);
+  }
+
+  async loadInfo(agentId: string): Promise<AgentInfo | undefined> {
+    try {
+      return await loadInfo(this.engine.context, agentId);
+    } catch (error) {
+      if (error instanceof AgentNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  async saveMessages(agentId: string, change: EncodedCommit): Promise<void> {
+    await this.engine.committer.replaceMessages(agentId, change);
+  }
+
+  loadMessages(agentId: string): Promise<Message[]> {
+    return load(this.engine.context, agentId, LOAD_MESSAGES);
+  }
+
+  loadContext(agentId: string): Promise<Message[]> {
+    return load(this.engine.context, agentId, LOAD_CONTEXT);
+  }
+
+  loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]> {
+    return load(this.engine.context, agentId, LOAD_TOOL_CALLS);
+  }
+
+  loadTodos(agentId: string): Promise<TodoSnapshot | undefined> {
+    return load(this.engine.context, agentId, LOAD_TODOS);
+  }
+
+  loadCompactions(agentId: string): Promise<CompactionRecord[]> {
+    return load(this.engine.context, agentId, LOAD_COMPACTIONS);
+  }
+
+  loadAgent(agentId: string): Promise<LoadedAgent> {
+    return load(this.engine.context, agentId, LOAD_AGENT);
+  }
+
+  appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void {
+    this.engine.committer.events.append(agentId, [event], this.engine.context.driver.clock.now(), call);
+  }
+
+  readEvents(agentId: string, query: EventQuery): AsyncIterable<StoredEvent> {
+    return readEvents(this.engine.context, agentId, query);
+  }
+
+  saveDelta(agentId: string, delta: string): Promise<void> {
+    return saveDelta(this.engine.context, agentId, delta);
+  }
+
+  loadDelta(agentId: string): Promise<Delta | undefined> {
+    return loadDelta(this.engine.context, agentId);
+  }
+
+  loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined> {
+    return this.#read(agentId, ({ keys }) => readSnapshot(keys, snapshotId));
+  }
+
+  listSnapshots(agentId: string): Promise<SnapshotInfo[]> {
+    return this.#read(agentId, ({ keys }) => readSnapshots(keys));
+  }
+
+  async fork(sourceId: string, { at, agentId }: CheckedFork): Promise<void> {
+    await this.engine.forks.create(sourceId, at, [agentId]);
+  }
+
+  batchFork(sourceId: string, agentIds: string[]): Promise<string[]> {
+    return this.engine.forks.create(sourceId, undefined, agentIds);
+  }
+
+  async writeDocument(
+    agentId: string,
+    document: EncodedDocument,
+    lease: LeaseToken | undefined,
+  ): Promise<void> {
+    await this.engine.committer.commit(agentId, { ...emptyCommit(), documents: [document], lease });
+  }
+
+  async loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined> {
+    return (await loadDocuments(this.engine.context, agentId, kind, name))[0];
+  }
+
+  listDocuments(agentId: string, kind: DocumentKind): Promise<AgentDocument[]> {
+    return loadDocuments(this.engine.context, agentId, kind);
+  }
+
+  acquireAgentLock(agentId: string, options: CheckedLease, closing: AbortSignal): Promise<AgentLease> {
+    return this.engine.leases.acquire(agentId, options, closing);
+  }
+
+  claimResumable({ limit, ttlMs }: CheckedClaim): Promise<AgentLease[]> {
+    return this.engine.leases.claim(limit, ttlMs);
+  }
+
+  decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {
+    const { directory, driver } = this.engine.context;
+    return directory.resolve(agentId, (keys) =>
+      driver.transact(() => decide(agentId, keys, decision, driver.clock.now())),
+    );
+  }
+
+  async exists(agentId: string): Promise<boolean> {
+    const { directory } = this.engine.context;
+    directory.forget(agentId);
+    return (await directory.find(agentId)) !== undefined;
+  }
+
+  delete(agentId: string): Promise<void> {
+    const {
+      context: { directory, driver },
+      committer,
+    } = this.engine;
+    return committer.exclusively(agentId, async () => {
+      directory.forget(agentId);
+      const keys = await directory.find(agentId);
+      if (keys) await driver.transact(() => deleteAgent(agentId, keys));
+      directory.forget(agentId);
+      committer.forget(agentId);
+    });
+  }
+
+  list(prefix: string): Promise<string[]> {
+    return listAgents(this.engine.context.driver, prefix);
+  }
+
+  querySessions(query: SessionQuery): Promise<AgentInfo[]> {
+    return querySessions(this.engine.queries, query);
+  }
+
+  queryMessages(query: MessageQuery): Promise<MessageRecord[]> {
+    return queryMessages(this.engine.queries, query);
+  }
+
+  queryToolCalls(query: ToolCallQuery): Promise<AgentToolCallRecord[]> {
+    return queryToolCalls(this.engine.queries, query);
+  }
+
+  aggregateStats(agentIdOrQuery: string | StatsQuery): Promise<AgentStats> {
+    return aggregateStats(this.engine.queries, agentIdOrQuery);
+  }
+
+  iterateSessions(query: SessionQuery): Paged<unknown, AgentInfo> {
+    return iterateSessions(this.engine.queries, query);
+  }
+
+  iterateMessages(query: MessageQuery): Paged<unknown, MessageRecord> {
+    return iterateMessages(this.engine.queries, query);
+  }
+
+  iterateToolCalls(query: ToolCallQuery): Paged<unknown, AgentToolCallRecord> {
+    return iterateToolCalls(this.engine.queries, query);
+  }
+
+  checkConsistency(agentId: string | undefined): Promise<ConsistencyReport> {
+    return checkConsistency(this.engine.context, agentId);
+  }
+
+  backup(path: string | undefined): Promise<string> {
+    const { driver } = this.engine.context;
+    return this.#writeBackup(driver.backup.bind(driver), path);
+  }
+
+  watch(agentId: string, options: CheckedWatch, closing: AbortSignal): AsyncIterable<WatchItem> {
+    return watchEvents(this.engine.context, agentId, options, closing);
+  }
+
+  close(): Promise<void> {
+    return this.engine.close();
+  }
+
+  /** A read of an agent's state as of one moment. */
+  async #read<T>(agentId: string, script: (state: AgentState) => Script<T>): Promise<T> {
+    const { directory, driver } = this.engine.context;
+    const found = await directory.resolve(agentId, (keys) =>
+      driver.snapshot(function* () {
+        const state = yield* readState(keys);
+        return state && { value: yield* script(state) };
+      }),
+    );
+    return found.value;
+  }
+}

@@ -1,0 +1,172 @@
+import type { AgentInfo } from '../model/agent.ts';
+import { validateAgentId } from '../model/ids.ts';
+import type { MessageRecord } from '../model/message.ts';
+import type { AgentToolCallRecord } from '../model/tool-call.ts';
+import { checkBackupPath, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
+import { CheckedStore } from './checked-store.ts';
+import type {
+  AgentStats,
+  MessageQueryFilter,
+  SessionQueryFilter,
+  StatsFilter,
+  ToolCallQueryFilter,
+} from './filters.ts';
+import type { Paged } from './lifecycle.ts';
+import type {
+  AgentLease,
+  ClaimOptions,
+  ConsistencyReport,
+  ExtendedStore,
+  HealthReport,
+  StoreMetrics,
+  WatchItem,
+  WatchOptions,
+} from './store.ts';
+import type { TrustingExtendedStore } from './trusting-store.ts';
+import {
+  validateMessageFilter,
+  validateSessionFilter,
+  validateStatsFilter,
+  validateToolCallFilter,
+} from './validate-filter.ts';
+
+/** The same edge for backends with queries. */
+export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
+  extends CheckedStore<B>
+  implements ExtendedStore
+{
+  /** Never throws: the report says it. */
+  protected abstract checkHealth(): Promise<HealthReport>;
+
+  querySessions(filter?: SessionQueryFilter): Promise<AgentInfo[]> {
+    return this.run(
+      'querySessions',
+      () => validateSessionFilter(filter),
+      (backend, query) => backend.querySessions(query),
+    );
+  }
+
+  queryMessages(filter?: MessageQueryFilter): Promise<MessageRecord[]> {
+    return this.run(
+      'queryMessages',
+      () => validateMessageFilter(filter),
+      (backend, query) => backend.queryMessages(query),
+    );
+  }
+
+  queryToolCalls(filter?: ToolCallQueryFilter): Promise<AgentToolCallRecord[]> {
+    return this.run(
+      'queryToolCalls',
+      () => validateToolCallFilter(filter),
+      (backend, query) => backend.queryToolCalls(query),
+    );
+  }
+
+  aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats> {
+    return this.run(
+      'aggregateStats',
+      () => {
+        if (typeof agentIdOrFilter !== 'string') return validateStatsFilter(agentIdOrFilter);
+        validateAgentId(agentIdOrFilter);
+        return agentIdOrFilter;
+      },
+      (backend, checked) => backend.aggregateStats(checked),
+    );
+  }
+
+  iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo> {
+    return this.#pages(
+      'iterateSessions',
+      () => validateSessionFilter(filter, 'iterate'),
+      (backend, query) => backend.iterateSessions(query),
+    );
+  }
+
+  iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord> {
+    return this.#pages(
+      'iterateMessages',
+      () => validateMessageFilter(filter, 'iterate'),
+      (backend, query) => backend.iterateMessages(query),
+    );
+  }
+
+  iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord> {
+    return this.#pages(
+      'iterateToolCalls',
+      () => validateToolCallFilter(filter, 'iterate'),
+      (backend, query) => backend.iterateToolCalls(query),
+    );
+  }
+
+  healthCheck(): Promise<HealthReport> {
+    return this.lifecycle.run('healthCheck', () => this.checkHealth());
+  }
+
+  checkConsistency(agentId?: string): Promise<ConsistencyReport> {
+    return this.run(
+      'checkConsistency',
+      () => {
+        if (agentId !== undefined) validateAgentId(agentId);
+      },
+      (backend) => backend.checkConsistency(agentId),
+    );
+  }
+
+  getMetrics(): StoreMetrics {
+    this.lifecycle.assertOpen();
+    return {
+      startedAt: this.lifecycle.startedAt,
+      operations: this.lifecycle.metrics(),
+      leasesHeld: this.opening.opened?.leasesHeld ?? 0,
+    };
+  }
+
+  batchFork(agentId: string, count: number): Promise<string[]> {
+    return this.run(
+      'batchFork',
+      () => {
+        validateAgentId(agentId);
+        return checkForkCount(count);
+      },
+      (backend, agentIds) => backend.batchFork(agentId, agentIds),
+    );
+  }
+
+  claimResumable(options: ClaimOptions): Promise<AgentLease[]> {
+    return this.run(
+      'claimResumable',
+      () => checkClaim(options),
+      (backend, claim) => backend.claimResumable(claim),
+    );
+  }
+
+  backup(path?: string): Promise<string> {
+    return this.run(
+      'backup',
+      () => checkBackupPath(path),
+      (backend, checked) => backend.backup(checked),
+    );
+  }
+
+  watch(agentId: string, options?: WatchOptions): AsyncIterable<WatchItem> {
+    return this.iterate(
+      'watch',
+      () => {
+        validateAgentId(agentId);
+        return checkWatch(options);
+      },
+      (backend, checked) => backend.watch(agentId, checked, this.lifecycle.closing),
+    );
+  }
+
+  #pages<A, R, T>(
+    operation: string,
+    check: () => A,
+    source: (backend: B, checked: A) => Paged<R, T>,
+  ): AsyncIterable<T> {
+    return this.lifecycle.iteratePages(operation, async () => {
+      const checked = check();
+      return source(await this.opening.now(), checked);
+    });
+  }
+}
