@@ -1,26 +1,27 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { apply } from './apply.ts';
 import type { Conversation } from './conversation.ts';
+import type { Disk } from './disk.ts';
 import { removeStrayDocuments } from './document-files.ts';
 import { type Entry, encodeEntry, encodeHeader, encodeLine, type LogHeader } from './entry.ts';
 import { EventIndex } from './event-index.ts';
-import { errorCode, move, namesIn, removeTree, syncDirectory, writeWhole } from './files.ts';
-import { frame } from './lines.ts';
+import { FORMAT, frame, frameAll, missing, type ScanResult } from './lines.ts';
 import { eventBytes, type LogReader } from './load.ts';
 import { type Durability, LogFile } from './log-file.ts';
 import { decodeName, isHashedName, keyOfLog, logName, type Paths } from './paths.ts';
 import { type AgentState, emptyState } from './state.ts';
 
-/** An agent in memory, with its log open for appending. */
+/** An agent in memory, with its log. */
 export interface OpenAgent {
   directory: string;
   state: AgentState;
   events: EventIndex;
   log: LogFile;
   bytes: number;
+  /** Its files were made ready to be written to. */
+  writable: boolean;
 }
 
 export interface NewAgent {
@@ -29,30 +30,34 @@ export interface NewAgent {
   first: Entry;
 }
 
+export interface FileOptions {
+  durability: Durability;
+  readOnly: boolean;
+  /** Another process had the folder before, and nobody knows whether it has ended: it may still have logs open. */
+  fenced: boolean;
+}
+
 /** Creates, opens and removes the folders of agents. */
 export class AgentFiles {
   readonly paths: Paths;
+  readonly disk: Disk;
   readonly reader: LogReader;
   readonly clock: Clock;
-  readonly #durability: Durability;
+  readonly #options: FileOptions;
 
-  constructor(paths: Paths, reader: LogReader, durability: Durability, clock: Clock) {
+  constructor(paths: Paths, disk: Disk, reader: LogReader, clock: Clock, options: FileOptions) {
     this.paths = paths;
+    this.disk = disk;
     this.reader = reader;
     this.clock = clock;
-    this.#durability = durability;
+    this.#options = options;
   }
 
   /** The key of an agent's log; undefined if there is no such agent. */
   async findKey(agentId: string): Promise<string | undefined> {
     const directory = this.paths.agent(agentId);
-    let names: string[];
-    try {
-      names = await readdir(directory);
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+    const names = await this.disk.namesIn(directory);
+    if (!names) return undefined;
     for (const name of names) {
       const key = keyOfLog(name);
       if (key) return key;
@@ -65,7 +70,7 @@ export class AgentFiles {
   /** Ids of all agents, or of those that begin with `prefix`, in byte order. */
   async list(prefix: string): Promise<string[]> {
     const ids: string[] = [];
-    for (const name of await readdir(this.paths.agents)) {
+    for (const name of await this.disk.names(this.paths.agents)) {
       const id = isHashedName(name) ? await this.#idInside(name) : decodeName(name);
       if (id?.startsWith(prefix)) ids.push(id);
     }
@@ -78,19 +83,18 @@ export class AgentFiles {
   /** A hashed name doesn't tell the id; the log does. */
   async #idInside(name: string): Promise<string | undefined> {
     const directory = join(this.paths.agents, name);
-    for (const file of await namesIn(directory)) {
+    for (const file of (await this.disk.namesIn(directory)) ?? []) {
       if (keyOfLog(file)) return (await this.reader.headerOf(join(directory, file)))?.agentId;
     }
     return undefined;
   }
 
-  /** Undefined if there is no such agent. */
-  async open(agentId: string): Promise<OpenAgent | undefined> {
+  /** Undefined if there is no such agent. `end`: what lies behind it in the log was refused. */
+  async open(agentId: string, end?: number): Promise<OpenAgent | undefined> {
     const key = await this.findKey(agentId);
     if (!key) return undefined;
-    const directory = this.paths.agent(agentId);
-    const path = join(directory, logName(key));
-    const loaded = await this.reader.load(path);
+    const path = join(this.paths.agent(agentId), logName(key));
+    const loaded = await this.reader.load(path, { end });
     if (!loaded) return undefined;
     const { state, events, bytes } = loaded;
     if (state.header.agentId !== agentId || state.header.key !== key) {
@@ -98,10 +102,19 @@ export class AgentFiles {
         `The file "${path}" is the log of another agent ("${state.header.agentId}").`,
       );
     }
-    const log = await LogFile.open(path, loaded.end, this.#durability);
-    if (loaded.torn) await log.dropTornTail();
-    await removeStrayDocuments(directory, state);
-    return { directory, state, events, log, bytes };
+    const log = this.#log(path, loaded, end !== undefined);
+    return { directory: this.paths.agent(agentId), state, events, log, bytes, writable: false };
+  }
+
+  /** Before the first write to an agent's folder: reading changes nothing there. */
+  async makeWritable(agent: OpenAgent): Promise<void> {
+    if (agent.writable) return;
+    if (agent.log.refused) await agent.log.takeBack();
+    await agent.log.cutTornTail();
+    if (agent.log.format !== FORMAT) await this.#upgrade(agent);
+    else if (this.#options.fenced) await this.#replace(agent, (made) => this.disk.copy(agent.log.path, made));
+    await removeStrayDocuments(this, agent);
+    agent.writable = true;
   }
 
   /** The new agent is there as soon as its folder has its name, and then whole. */
@@ -109,29 +122,73 @@ export class AgentFiles {
     const state = emptyState(header, conversation);
     apply(state, first, this.clock.now());
     const made = join(this.paths.temporary, header.key);
-    const lines = [frame(encodeHeader(header)), frame(encodeLine([encodeEntry(first)]))];
+    const headerLine = frame(encodeHeader(header));
+    const line = frame(encodeLine([encodeEntry(first)]), headerLine.sum);
+    const place = { offset: headerLine.bytes.length, length: line.bytes.length, previous: headerLine.sum };
+    const directory = this.paths.agent(header.agentId);
     try {
-      await mkdir(made);
-      await writeWhole(join(made, logName(header.key)), Buffer.concat(lines));
-      await syncDirectory(made);
-      await move(made, this.paths.agent(header.agentId));
+      await this.disk.makeDirectory(made);
+      await this.disk.writeWhole(
+        join(made, logName(header.key)),
+        Buffer.concat([headerLine.bytes, line.bytes]),
+      );
+      await this.disk.syncDirectory(made);
+      await this.disk.move(made, directory);
+      await this.disk.confirm();
     } catch (error) {
-      await removeTree(made).catch(() => undefined);
+      await this.disk.removeTree(made).catch(() => undefined);
       throw error;
     }
-    const directory = this.paths.agent(header.agentId);
-    const [start = 0, length = 0] = lines.map((line) => line.length);
     const events = new EventIndex();
-    if (state.cursor > 0) events.add(state.cursor, { offset: start, length });
-    const log = await LogFile.open(join(directory, logName(header.key)), start + length, this.#durability);
-    return { directory, state, events, log, bytes: start + length - eventBytes(first) };
+    if (state.cursor > 0) events.add(state.cursor, place);
+    const end = place.offset + place.length;
+    const written: ScanResult = { format: FORMAT, end, sum: line.sum, torn: false };
+    const log = this.#log(join(directory, logName(header.key)), written);
+    return { directory, state, events, log, bytes: end - eventBytes(first), writable: true };
   }
 
   /** The agent is gone as soon as its folder is in the trash. */
   async remove(agentId: string, key: string): Promise<void> {
     const trash = join(this.paths.trash, key);
-    await move(this.paths.agent(agentId), trash);
+    await this.disk.move(this.paths.agent(agentId), trash);
+    await this.disk.confirm();
     // What can't be removed now goes when the store is opened again.
-    await removeTree(trash).catch(() => undefined);
+    await this.disk.removeTree(trash).catch(() => undefined);
+  }
+
+  #log(path: string, written: ScanResult, refused = false): LogFile {
+    const { durability, readOnly } = this.#options;
+    return new LogFile(path, written, {
+      disk: this.disk,
+      durability,
+      flags: readOnly ? 'r' : 'r+',
+      refused,
+    });
+  }
+
+  /** Writes a log of an older format anew; a crash leaves the one or the other. */
+  async #upgrade(agent: OpenAgent): Promise<void> {
+    const old = await this.reader.texts(agent.log.path);
+    const lines = frameAll([encodeHeader({ ...old.header, format: FORMAT }), ...old.texts]);
+    await this.#replace(agent, (made) => this.disk.writeWhole(made, lines));
+  }
+
+  /** Puts another file with the same meaning in a log's place. */
+  async #replace(agent: OpenAgent, make: (path: string) => Promise<void>): Promise<void> {
+    const { path } = agent.log;
+    const made = join(this.paths.temporary, logName(agent.state.header.key));
+    // Windows replaces no file that is open.
+    await agent.log.close();
+    try {
+      await make(made);
+      await this.disk.move(made, path);
+    } catch (error) {
+      await this.disk.removeTree(made).catch(() => undefined);
+      throw error;
+    }
+    const loaded = await this.reader.load(path);
+    if (!loaded) throw missing(path);
+    agent.events = loaded.events;
+    agent.log = this.#log(path, loaded);
   }
 }

@@ -35,6 +35,8 @@ export class AgentCell {
   #draining = false;
   #garbageLeft = 0;
   #retired = false;
+  /** Where the log's good part ends, while something that was refused may be behind it. */
+  #end: number | undefined;
 
   constructor(agentId: string, files: AgentFiles, onIdle: (cell: AgentCell) => void) {
     this.agentId = agentId;
@@ -42,8 +44,10 @@ export class AgentCell {
     this.#onIdle = onIdle;
   }
 
+  /** Nothing is under way, and nothing of it is left to be taken back. */
   get idle(): boolean {
-    return !this.#draining;
+    if (this.#draining) return false;
+    return this.#open ? !this.#open.log.refused : this.#end === undefined;
   }
 
   /** The agent, if it is in memory. */
@@ -84,7 +88,15 @@ export class AgentCell {
     return this.alone(async () => run(await this.#load()));
   }
 
-  /** The same for an agent that must exist. */
+  /** The same for an agent that must exist, and is about to be written to. */
+  change<T>(run: (agent: OpenAgent) => Promise<T> | T): Promise<T> {
+    return this.use(async (agent) => {
+      await this.#files.makeWritable(agent);
+      return run(agent);
+    });
+  }
+
+  /** The same for one that is read. */
   use<T>(run: (agent: OpenAgent) => Promise<T> | T): Promise<T> {
     return this.work((agent) => {
       if (!agent) throw new AgentNotFoundError(this.agentId);
@@ -97,7 +109,7 @@ export class AgentCell {
     this.#open = await this.#files.create(agent);
   }
 
-  /** Only within `work`: writes these entries, which are planned on the agent's state. */
+  /** Only within `change`: writes these entries, which are planned on the agent's state. */
   async append(agent: OpenAgent, entries: readonly Entry[]): Promise<void> {
     try {
       for (const entry of entries) apply(agent.state, entry, this.#files.clock.now());
@@ -108,17 +120,20 @@ export class AgentCell {
     }
   }
 
-  /** When idle: another cell may stand for the agent from now on, and two must never. */
-  retire(): Promise<void> {
+  /** When nothing is under way: another cell may stand for the agent from now on, and two must never. */
+  async retire(): Promise<void> {
     this.#retired = true;
-    return this.unload();
+    if (this.#end !== undefined) await (await this.#load().catch(() => undefined))?.log.takeBack();
+    await this.unload();
   }
 
   /** Only within `work`: forgets what is in memory. */
   async unload(): Promise<void> {
     const open = this.#open;
+    if (!open) return;
     this.#open = undefined;
-    await open?.log.close();
+    this.#end = open.log.refused ? open.log.size : undefined;
+    await open.log.close();
   }
 
   #add(task: Write | Work): void {
@@ -147,15 +162,21 @@ export class AgentCell {
   }
 
   async #load(): Promise<OpenAgent | undefined> {
-    this.#open ??= await this.#files.open(this.agentId);
+    this.#open ??= await this.#files.open(this.agentId, this.#end);
     return this.#open;
+  }
+
+  async #loadToWrite(): Promise<OpenAgent | undefined> {
+    const agent = await this.#load();
+    if (agent) await this.#files.makeWritable(agent);
+    return agent;
   }
 
   /** The writes at the head of the queue, as many as go into one line. */
   async #writeWaiting(): Promise<void> {
     let agent: OpenAgent | undefined;
     try {
-      agent = await this.#load();
+      agent = await this.#loadToWrite();
     } catch (error) {
       this.#nextWrite()?.reject(error);
       return;
@@ -212,7 +233,7 @@ export class AgentCell {
       return;
     }
     for (const { write } of planned) {
-      const agent = await this.#load().catch(() => undefined);
+      const agent = await this.#loadToWrite().catch(() => undefined);
       if (!agent) {
         write.reject(error);
         continue;

@@ -13,6 +13,7 @@ import {
   type StoredSnapshot,
 } from './entry.ts';
 import { Fields, MalformedError } from './fields.ts';
+import { FORMAT } from './lines.ts';
 
 const DECISIONS = ['allow', 'deny'] as const;
 
@@ -22,7 +23,7 @@ export class NewerFormatError extends Error {}
 export function decodeHeader(text: string): LogHeader {
   const fields = new Fields(JSON.parse(text), 'header');
   const format = fields.count('format');
-  if (format !== 1) throw new NewerFormatError(`format ${format}`);
+  if (format !== 1 && format !== FORMAT) throw new NewerFormatError(`format ${format}`);
   return {
     format,
     agentId: fields.text('agentId'),
@@ -45,7 +46,7 @@ function decodeForkPoint(fields: Fields): ForkPoint {
   };
 }
 
-/** The entries of one line. Their texts were checked by hash: what fails here was written by other code. */
+/** The entries of one line. Their texts were checked by a checksum: what fails here was written by other code. */
 export function decodeLine(agentId: string, text: string): Entry[] {
   const entries: unknown = JSON.parse(text);
   if (!Array.isArray(entries) || entries.length === 0)

@@ -16,20 +16,21 @@ interface NewDocument {
 /** First the new content, then the entry that makes it count, then the old content goes. */
 export function saveDocument(engine: Engine, agentId: string, document: NewDocument): Promise<void> {
   const { kind, name, lease } = document;
-  return engine.cell(agentId).use(async (agent) => {
+  const { files } = engine;
+  return engine.cell(agentId).change(async (agent) => {
     engine.leases.check(agentId, lease);
     const { state, directory } = agent;
     const before = state.documents.get(documentKey(kind, name));
     const n = state.n + 1;
     const at = Math.max(engine.clock.now(), state.lastAt);
     try {
-      await writeDocument(directory, n, document);
+      await writeDocument(files, { directory, n, key: state.header.key }, document);
       await append(engine, agentId, agent, at, { kind, name, createdAt: before?.createdAt ?? at });
     } catch (error) {
-      await removeDocument(directory, n);
+      await removeDocument(files, directory, n);
       throw error;
     }
-    if (before) await removeDocument(directory, before.n);
+    if (before) await removeDocument(files, directory, before.n);
   });
 }
 
@@ -38,7 +39,8 @@ export function deleteDocument(
   agentId: string,
   { kind, name, lease }: { kind: DocumentKind; name: string; lease: LeaseToken | undefined },
 ): Promise<void> {
-  return engine.cell(agentId).use(async (agent) => {
+  const { files } = engine;
+  return engine.cell(agentId).change(async (agent) => {
     engine.leases.check(agentId, lease);
     const { state, directory } = agent;
     const before = state.documents.get(documentKey(kind, name));
@@ -49,7 +51,7 @@ export function deleteDocument(
       createdAt: before?.createdAt ?? at,
       removed: true,
     });
-    if (before) await removeDocument(directory, before.n);
+    if (before) await removeDocument(files, directory, before.n);
   });
 }
 

@@ -4,10 +4,12 @@ import { randomBytes } from '../model/crypto.ts';
 import { AgentFiles } from './agent-files.ts';
 import type { AgentCell } from './cell.ts';
 import { AgentCells } from './cells.ts';
+import { Disk } from './disk.ts';
 import { Leases } from './leases.ts';
 import { LogReader } from './load.ts';
 import type { StoreLock } from './lock.ts';
 import type { Durability } from './log-file.ts';
+import { modesOf } from './modes.ts';
 import { Mutex } from './mutex.ts';
 import { openFolder } from './opening.ts';
 import type { Paths } from './paths.ts';
@@ -29,19 +31,20 @@ export class Engine {
   readonly #compacting = new Map<string, Promise<void>>();
   #sweeping: Promise<void> | undefined;
 
-  private constructor(paths: Paths, lock: StoreLock, durability: Durability, clock: Clock) {
+  private constructor(paths: Paths, lock: StoreLock, disk: Disk, durability: Durability, clock: Clock) {
     this.clock = clock;
-    const reader = new LogReader(paths, (agentId) => this.#cells.peek(agentId), clock);
-    this.files = new AgentFiles(paths, reader, durability, clock);
+    const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
+    this.files = new AgentFiles(paths, disk, reader, clock, { durability, readOnly: false, fenced: false });
     this.leases = new Leases(lock.generation, clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
     this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
   }
 
-  static async open(paths: Paths, durability: Durability, clock: Clock): Promise<Engine> {
-    const lock = await openFolder(paths);
-    const engine = new Engine(paths, lock, durability, clock);
+  static async open(root: string, durability: Durability, clock: Clock): Promise<Engine> {
+    const disk = new Disk(modesOf());
+    const { lock, paths } = await openFolder(root, disk);
+    const engine = new Engine(paths, lock, disk, durability, clock);
     if (lock.afterCrash) engine.#sweep();
     return engine;
   }
@@ -58,7 +61,7 @@ export class Engine {
   fork(agentId: string, at: string | number | undefined, childId: string): Promise<void> {
     return this.#structure.run(async () => {
       const parent = this.cell(agentId);
-      const fork = await parent.use(async (agent) => {
+      const fork = await parent.change(async (agent) => {
         if (await this.files.findKey(childId)) throw new AgentExistsError(childId);
         const planned = planFork(agent.state, at, { agentId: childId, key: newKey() }, this.clock.now());
         if (planned.pin) {

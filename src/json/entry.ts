@@ -1,10 +1,11 @@
 import type { Bookmark, DocumentKind } from '../model/agent.ts';
 import type { CallState } from '../model/call-book.ts';
 import type { EncodedInfo } from '../model/encode-info.ts';
+import type { Format } from './lines.ts';
 
 /** The first line of a log. */
 export interface LogHeader {
-  format: 1;
+  format: Format;
   agentId: string;
   /** Tells this agent from earlier and later ones with the same id. */
   key: string;

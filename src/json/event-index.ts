@@ -12,11 +12,13 @@ export class EventIndex {
   readonly #last: number[] = [];
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
+  readonly #previous: number[] = [];
 
   add(lastCursor: number, place: Place): void {
     this.#last.push(lastCursor);
     this.#offsets.push(place.offset);
     this.#lengths.push(place.length);
+    this.#previous.push(place.previous);
   }
 
   /** The line with the first event after a cursor. */
@@ -44,7 +46,8 @@ export class EventIndex {
   #line(at: number): EventLine | undefined {
     const offset = this.#offsets[at];
     const length = this.#lengths[at];
-    if (offset === undefined || length === undefined) return undefined;
-    return { place: { offset, length }, before: this.#last[at - 1] ?? 0 };
+    const previous = this.#previous[at];
+    if (offset === undefined || length === undefined || previous === undefined) return undefined;
+    return { place: { offset, length, previous }, before: this.#last[at - 1] ?? 0 };
   }
 }

@@ -1,16 +1,26 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CorruptDataError } from '../errors.ts';
-import { sha256 } from '../model/crypto.ts';
+import { crc32 } from './checksum.ts';
+import { unframeOld } from './old-lines.ts';
+
+/** How the lines of a file are written: 1 by 3.0.0-alpha.1, 2 by this code. */
+export type Format = 1 | 2;
+export const FORMAT: Format = 2;
 
 const CHUNK_BYTES = 1 << 20;
-const HASH_LENGTH = 16;
 const NEWLINE = 10;
-const SPACE = 32;
+/** `["`, the checksum, and then what it covers. */
+const OPENING = '["';
+const SUM_END = OPENING.length + 8;
+/** Of the number of bytes of a text. */
+const MAX_DIGITS = 10;
 
 /** A line's place in its file, its newline included. */
 export interface Place {
   offset: number;
   length: number;
+  /** The checksum of the line before it, which its own goes on from. */
+  previous: number;
 }
 
 export interface Line extends Place {
@@ -18,70 +28,128 @@ export interface Line extends Place {
 }
 
 export interface ScanResult {
-  /** Where the next line goes: right behind the last good one. */
+  format: Format;
+  /** Where the next line goes: right behind the last whole one. */
   end: number;
+  /** The checksum of the last whole line. */
+  sum: number;
   /** What is behind `end` is the piece of a line whose writing was cut off. */
   torn: boolean;
 }
 
-/** A line as it is written: a hash of the text, the text, a newline. The text must hold no newline. */
-export function frame(text: string): Buffer {
-  return Buffer.from(`${hash(text)} ${text}\n`);
-}
-
-/** The text of one whole line; undefined if it isn't what was written. */
-export function unframe(line: Buffer): string | undefined {
-  if (line.length < HASH_LENGTH + 2 || line[line.length - 1] !== NEWLINE || line[HASH_LENGTH] !== SPACE) {
-    return undefined;
-  }
-  const body = line.subarray(HASH_LENGTH + 1, -1);
-  return line.toString('latin1', 0, HASH_LENGTH) === hash(body) ? body.toString() : undefined;
+export interface Framed {
+  bytes: Buffer;
+  sum: number;
 }
 
 /**
- * Reads a file line by line until `onLine` returns false. Every write is one line, so only the very last
- * one can have been cut off by a crash: that one is left out. A bad line before others is damage.
+ * A line as it is written: `["<checksum>",<bytes>,<text>]` and a newline, which is JSON of its own. The text is
+ * JSON without a newline; `<bytes>` is its length, so that a line that lost its newline isn't taken for one that was
+ * cut off. The checksum is of everything behind it, and goes on from that of the line before: a line that is
+ * missing, repeated or of another file doesn't fit.
+ */
+export function frame(text: string, previous = 0): Framed {
+  const length = Buffer.byteLength(text);
+  const head = `${OPENING}00000000",${length},`;
+  const bytes = Buffer.allocUnsafe(head.length + length + 2);
+  bytes.write(head, 0, 'latin1');
+  bytes.write(text, head.length);
+  bytes.write(']\n', head.length + length, 'latin1');
+  const sum = crc32(bytes.subarray(SUM_END, -1), previous);
+  bytes.write(hex(sum), OPENING.length, 'latin1');
+  return { bytes, sum };
+}
+
+/** The same for several texts, one after the other. */
+export function frameAll(texts: Iterable<string>): Buffer {
+  const lines: Buffer[] = [];
+  let previous = 0;
+  for (const text of texts) {
+    const { bytes, sum } = frame(text, previous);
+    lines.push(bytes);
+    previous = sum;
+  }
+  return Buffer.concat(lines);
+}
+
+/** The text and the checksum of one whole line; undefined if it isn't what was written. */
+export function unframe(
+  line: Buffer,
+  previous = 0,
+  format: Format = formatOf(line),
+): { text: string; sum: number } | undefined {
+  if (format === 1) {
+    const text = unframeOld(line);
+    return text === undefined ? undefined : { text, sum: 0 };
+  }
+  const announced = announcedBy(line);
+  if (announced?.length !== line.length || line[line.length - 1] !== NEWLINE) return undefined;
+  const sum = checksumOf(line, previous);
+  return sum === undefined
+    ? undefined
+    : { text: line.toString('utf8', announced.textAt, line.length - 2), sum };
+}
+
+/**
+ * Reads a file line by line until `onLine` returns false. Every write is one line: only what follows the last
+ * newline can be the piece of one that was cut off. `end` leaves out what is behind it.
  */
 export async function scanLines(
   handle: FileHandle,
   path: string,
   onLine: (line: Line) => boolean | undefined,
-  chunkBytes = CHUNK_BYTES,
+  { chunkBytes = CHUNK_BYTES, end }: { chunkBytes?: number; end?: number | undefined } = {},
 ): Promise<ScanResult> {
   const chunk = Buffer.allocUnsafe(chunkBytes);
   const begun: Buffer[] = [];
   let position = 0;
-  let offset = 0;
-  let bad: number | undefined;
+  const result: ScanResult = { format: FORMAT, end: 0, sum: 0, torn: false };
   for (;;) {
-    const { bytesRead } = await handle.read(chunk, 0, chunkBytes, position);
+    const { bytesRead } = await handle.read(
+      chunk,
+      0,
+      Math.min(chunkBytes, (end ?? Number.POSITIVE_INFINITY) - position),
+      position,
+    );
     if (bytesRead === 0) break;
-    if (bad !== undefined) throw damaged(path, bad);
+    if (position === 0) result.format = formatOf(chunk);
     position += bytesRead;
     let start = 0;
     while (start < bytesRead) {
-      if (bad !== undefined) throw damaged(path, bad);
       const newline = chunk.subarray(0, bytesRead).indexOf(NEWLINE, start);
       if (newline === -1) break;
-      const line = Buffer.concat([...begun.splice(0), chunk.subarray(start, newline + 1)]);
-      const text = unframe(line);
-      if (text === undefined) bad = offset;
-      else if (onLine({ offset, length: line.length, text }) === false) return { end: offset, torn: false };
-      if (bad === undefined) offset += line.length;
+      const bytes = Buffer.concat([...begun.splice(0), chunk.subarray(start, newline + 1)]);
+      const read = unframe(bytes, result.sum, result.format);
+      if (!read) throw await damagedLine(handle, path, { offset: result.end, length: bytes.length });
+      const place = { offset: result.end, length: bytes.length, previous: result.sum };
+      if (onLine({ ...place, text: read.text }) === false) return result;
+      result.end += bytes.length;
+      result.sum = read.sum;
       start = newline + 1;
     }
     if (start < bytesRead) begun.push(Buffer.from(chunk.subarray(start, bytesRead)));
   }
-  return { end: offset, torn: bad !== undefined || begun.length > 0 };
+  if (begun.length > 0) {
+    if (result.format === FORMAT && lostItsNewline(Buffer.concat(begun), result.sum)) {
+      throw damaged(path, result.end);
+    }
+    result.torn = true;
+  }
+  return result;
 }
 
 /** Reads a line again whose place is known. */
-export async function readLine(handle: FileHandle, path: string, place: Place): Promise<string> {
+export async function readLine(
+  handle: FileHandle,
+  path: string,
+  place: Place,
+  format: Format,
+): Promise<string> {
   const line = Buffer.allocUnsafe(place.length);
   const { bytesRead } = await handle.read(line, 0, place.length, place.offset);
-  const text = bytesRead === place.length ? unframe(line) : undefined;
-  if (text === undefined) throw damaged(path, place.offset);
-  return text;
+  const read = bytesRead === place.length ? unframe(line, place.previous, format) : undefined;
+  if (!read) throw damaged(path, place.offset);
+  return read.text;
 }
 
 export function damaged(path: string, offset: number, cause?: unknown): CorruptDataError {
@@ -91,6 +159,48 @@ export function damaged(path: string, offset: number, cause?: unknown): CorruptD
   );
 }
 
-function hash(text: string | Buffer): string {
-  return sha256(text).slice(0, HASH_LENGTH);
+export function missing(path: string): CorruptDataError {
+  return new CorruptDataError(`The file "${path}" is missing. Restore the store's folder from a backup.`);
+}
+
+/** The last line may be one that was never acknowledged: a disk may write the end of it before its beginning. */
+async function damagedLine(
+  handle: FileHandle,
+  path: string,
+  { offset, length }: Pick<Place, 'offset' | 'length'>,
+): Promise<CorruptDataError> {
+  const { size } = await handle.stat();
+  if (offset === 0 || size > offset + length) return damaged(path, offset);
+  return new CorruptDataError(
+    `The last line of the file "${path}", at byte ${offset}, is damaged: it isn't what the store wrote. Restore the store's folder from a backup. If power failed right when that line was written, it was never acknowledged: close the store and cut the file to its first ${offset} bytes, which gives up that commit and no other.`,
+  );
+}
+
+/** Whether this is a whole line but for its newline. One that the file ends before, or a hole in it, was cut off. */
+function lostItsNewline(rest: Buffer, previous: number): boolean {
+  const length = announcedBy(rest)?.length;
+  if (length === undefined || length > rest.length || rest[length - 1] === 0) return false;
+  return checksumOf(rest.subarray(0, length), previous) !== undefined;
+}
+
+/** What a line's beginning says of its length. */
+function announcedBy(line: Buffer): { textAt: number; length: number } | undefined {
+  const match = /^",(\d+),/.exec(line.toString('latin1', SUM_END, SUM_END + MAX_DIGITS + 3));
+  if (!match || line.toString('latin1', 0, OPENING.length) !== OPENING) return undefined;
+  const textAt = SUM_END + match[0].length;
+  return { textAt, length: textAt + Number(match[1]) + 2 };
+}
+
+/** Undefined if it isn't the one that stands in the line. */
+function checksumOf(line: Buffer, previous: number): number | undefined {
+  const sum = crc32(line.subarray(SUM_END, -1), previous);
+  return line.toString('latin1', OPENING.length, SUM_END) === hex(sum) ? sum : undefined;
+}
+
+function formatOf(beginning: Buffer): Format {
+  return beginning[0] === OPENING.charCodeAt(0) ? 2 : 1;
+}
+
+function hex(sum: number): string {
+  return sum.toString(16).padStart(8, '0');
 }

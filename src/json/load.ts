@@ -1,14 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
-import { CorruptDataError, KodeError, SchemaVersionError } from '../errors.ts';
+import { CorruptDataError, SchemaVersionError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { apply } from './apply.ts';
 import { Conversation } from './conversation.ts';
 import { decodeHeader, decodeLine, NewerFormatError } from './decode.ts';
 import type { Entry, ForkPoint, LogHeader } from './entry.ts';
+import type { Disk } from './disk.ts';
 import { EventIndex } from './event-index.ts';
-import { openIfThere } from './files.ts';
 import { inherit } from './inherit.ts';
-import { damaged, type Line, type ScanResult, scanLines } from './lines.ts';
+import { damaged, type Line, missing, type ScanResult, scanLines } from './lines.ts';
 import type { Paths } from './paths.ts';
 import { type AgentState, emptyState } from './state.ts';
 
@@ -37,42 +37,49 @@ const HEADER_BYTES = 4_096;
 /** Reads logs: whole ones for agents that are in use, and the beginnings of others that forks begin in. */
 export class LogReader {
   readonly #paths: Paths;
+  readonly #disk: Disk;
   readonly #living: (agentId: string) => AgentState | undefined;
   readonly #clock: Clock;
   readonly #remembered = new Map<string, LoadedLog>();
 
   /** `living` gives the state of an agent that is in memory. */
-  constructor(paths: Paths, living: (agentId: string) => AgentState | undefined, clock: Clock) {
+  constructor(paths: Paths, disk: Disk, clock: Clock, living: (agentId: string) => AgentState | undefined) {
     this.#clock = clock;
     this.#paths = paths;
+    this.#disk = disk;
     this.#living = living;
   }
 
-  /** Undefined if there is no such file. */
-  async load(path: string, until = Number.POSITIVE_INFINITY): Promise<LoadedLog | undefined> {
-    const handle = await openIfThere(path, 'r');
-    if (!handle) return undefined;
-    try {
-      const header = await readHeader(handle, path);
-      const state = emptyState(header, await this.history(header));
+  /**
+   * Undefined if there is no such file. Entries after `until` are left out, and so is what lies behind `end`.
+   */
+  async load(
+    path: string,
+    { until, end }: { until?: number | undefined; end?: number | undefined } = {},
+  ): Promise<LoadedLog | undefined> {
+    const header = await this.headerOf(path);
+    if (!header) return undefined;
+    // Before this log is opened: one file at a time, however long the line of forks is.
+    const history = await this.history(header);
+    return this.#disk.reading(path, async (handle) => {
+      const state = emptyState(header, history);
       const events = new EventIndex();
       const now = this.#clock.now();
       let bytes = 0;
-      const result = await scanEntries(handle, path, header, (entries, line) => {
+      const onEntries = (entries: Entry[], line: Line) => {
         const cursor = state.cursor;
         bytes += line.length;
         for (const entry of entries) {
-          if (entry.n > until) return false;
+          if (until !== undefined && entry.n > until) return false;
           apply(state, entry, now);
           bytes -= eventBytes(entry);
         }
         if (state.cursor > cursor) events.add(state.cursor, line);
         return true;
-      });
+      };
+      const result = await scanEntries(handle, path, header, onEntries, end);
       return { ...result, state, events, bytes };
-    } finally {
-      await handle.close();
-    }
+    });
   }
 
   /** The history that a log begins with. */
@@ -85,19 +92,29 @@ export class LogReader {
 
   /** The entries of a log as they are; undefined if there is no such file. */
   async raw(path: string): Promise<RawLog | undefined> {
-    const handle = await openIfThere(path, 'r');
-    if (!handle) return undefined;
-    try {
+    return this.#disk.reading(path, async (handle) => {
       const header = await readHeader(handle, path);
       const all: Entry[] = [];
       await scanEntries(handle, path, header, (entries) => {
-        all.push(...entries);
+        for (const entry of entries) all.push(entry);
         return true;
       });
       return { header, entries: all };
-    } finally {
-      await handle.close();
-    }
+    });
+  }
+
+  /** The texts of a log's lines, and its header. */
+  async texts(path: string): Promise<{ header: LogHeader; texts: string[] }> {
+    const texts: string[] = [];
+    const header = await this.#disk.reading(path, async (handle) => {
+      await scanLines(handle, path, ({ offset, text }) => {
+        if (offset > 0) texts.push(text);
+        return true;
+      });
+      return readHeader(handle, path);
+    });
+    if (!header) throw missing(path);
+    return { header, texts };
   }
 
   /** The header of an agent's log, or of what is left of one; undefined if there is neither. */
@@ -111,13 +128,7 @@ export class LogReader {
 
   /** Undefined if there is no such file. */
   async headerOf(path: string): Promise<LogHeader | undefined> {
-    const handle = await openIfThere(path, 'r');
-    if (!handle) return undefined;
-    try {
-      return await readHeader(handle, path);
-    } finally {
-      await handle.close();
-    }
+    return this.#disk.reading(path, (handle) => readHeader(handle, path));
   }
 
   async #parentState(base: ForkPoint): Promise<AgentState> {
@@ -127,7 +138,7 @@ export class LogReader {
     const known = this.#remembered.get(name);
     if (known) return known.state;
     for (const path of this.#places(base.agentId, base.key)) {
-      const log = await this.load(path, base.n);
+      const log = await this.load(path, { until: base.n });
       if (!log) continue;
       this.#remember(name, log);
       return log.state;
@@ -165,7 +176,7 @@ async function readHeader(handle: FileHandle, path: string): Promise<LogHeader> 
     text = line.text;
     return false;
   };
-  await scanLines(handle, path, onLine, HEADER_BYTES);
+  await scanLines(handle, path, onLine, { chunkBytes: HEADER_BYTES });
   // A log gets its name when it is on disk: a header is never torn.
   if (text === undefined) throw damaged(path, 0);
   return understand(path, 0, () => decodeHeader(text ?? ''));
@@ -176,14 +187,16 @@ async function scanEntries(
   path: string,
   { agentId }: LogHeader,
   onEntries: (entries: Entry[], line: Line) => boolean,
+  end?: number,
 ): Promise<ScanResult> {
-  return scanLines(handle, path, (line) => {
+  const onLine = (line: Line) => {
     if (line.offset === 0) return true;
     return understand(path, line.offset, () => onEntries(decodeLine(agentId, line.text), line));
-  });
+  };
+  return scanLines(handle, path, onLine, { end });
 }
 
-/** What the hash vouches for and yet can't be understood is damage too. */
+/** What the checksum vouches for and yet can't be understood is damage too. */
 function understand<T>(path: string, offset: number, read: () => T): T {
   try {
     return read();
@@ -193,7 +206,7 @@ function understand<T>(path: string, offset: number, read: () => T): T {
         `The file "${path}" has ${error.message}, which is newer than this version of the package knows. Install a newer version.`,
       );
     }
-    if (error instanceof KodeError && error.code === 'CORRUPT_DATA') throw error;
+    if (error instanceof CorruptDataError) throw error;
     throw damaged(path, offset, error);
   }
 }

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreBusyError } from '../errors.ts';
-import { errorCode } from './files.ts';
+import { errorCode } from './file-errors.ts';
 
 interface Holder {
   pid: number;

@@ -1,72 +1,118 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { Disk } from './disk.ts';
 import { encodeLine } from './entry.ts';
-import { frame, type Place, readLine } from './lines.ts';
+import { type Format, frame, type Place, readLine, type ScanResult } from './lines.ts';
+import type { KeptFile } from './open-files.ts';
 
 export type Durability = 'full' | 'normal';
 
-/** An agent's log, open for appending. Everything before `end` is known to be good. */
+/** So much of a piece that a crash left behind is kept beside the log. */
+export const MAX_TORN_BYTES = 1 << 20;
+
+/** An agent's log. Everything before `size` is known to be good; what may be behind it counts for nothing. */
 export class LogFile {
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly format: Format;
+  readonly #disk: Disk;
   readonly #durability: Durability;
+  readonly #file: KeptFile;
   #end: number;
+  #sum: number;
+  #torn: boolean;
+  /** Something that was refused may be behind the end. */
+  #refused: boolean;
 
-  constructor(path: string, handle: FileHandle, end: number, durability: Durability) {
+  constructor(
+    path: string,
+    { format, end, sum, torn }: ScanResult,
+    options: { disk: Disk; durability: Durability; flags: 'r' | 'r+'; refused?: boolean },
+  ) {
     this.path = path;
-    this.#handle = handle;
+    this.format = format;
+    this.#disk = options.disk;
+    this.#durability = options.durability;
+    this.#file = options.disk.keepOpen(path, options.flags);
     this.#end = end;
-    this.#durability = durability;
-  }
-
-  static async open(path: string, end: number, durability: Durability): Promise<LogFile> {
-    return new LogFile(path, await open(path, 'r+'), end, durability);
+    this.#sum = sum;
+    this.#torn = torn;
+    this.#refused = options.refused ?? false;
   }
 
   get size(): number {
     return this.#end;
   }
 
-  /** Removes the piece of a line that a crash left behind the last good one. */
-  async dropTornTail(): Promise<void> {
-    await this.#handle.truncate(this.#end);
-    await this.#handle.sync();
+  /** A refused write couldn't be taken back, and must be before the next one. */
+  get refused(): boolean {
+    return this.#refused;
+  }
+
+  /** Keeps the piece of a line that a crash left behind the last whole one beside the log, and cuts it off. */
+  async cutTornTail(): Promise<void> {
+    if (!this.#torn) return;
+    const piece = await this.#file.use(async (handle) => {
+      const { size } = await handle.stat();
+      const bytes = Buffer.alloc(Math.min(size - this.#end, MAX_TORN_BYTES));
+      await handle.read(bytes, 0, bytes.length, this.#end);
+      return bytes;
+    });
+    await this.#disk.writeWhole(`${this.path}.torn`, piece);
+    await this.#cut();
+    this.#torn = false;
   }
 
   /** Writes entries as one line: after a crash all of them are there, or none. */
   async append(entries: readonly string[]): Promise<Place> {
-    const line = frame(encodeLine(entries));
-    const place = { offset: this.#end, length: line.length };
+    if (this.#refused) await this.takeBack();
+    const { bytes, sum } = frame(encodeLine(entries), this.#sum);
+    const place = { offset: this.#end, length: bytes.length, previous: this.#sum };
     try {
-      let written = 0;
-      while (written < line.length) {
-        const { bytesWritten } = await this.#handle.write(
-          line,
-          written,
-          line.length - written,
-          place.offset + written,
-        );
-        written += bytesWritten;
-      }
-      if (this.#durability === 'full') await this.#handle.datasync();
+      await this.#disk.guarded(() =>
+        this.#file.use(async (handle) => {
+          this.#refused = true;
+          for (let written = 0; written < bytes.length; ) {
+            const left = bytes.length - written;
+            written += (await handle.write(bytes, written, left, place.offset + written)).bytesWritten;
+          }
+          if (this.#durability === 'full') await handle.datasync();
+        }),
+      );
+      await this.#disk.confirm();
     } catch (error) {
-      // What was refused must not be there later. If even this fails, the next opening drops the piece.
-      await this.#handle.truncate(this.#end).catch(() => undefined);
+      // What was refused must not be there later.
+      if (this.#refused) await this.takeBack().catch(() => undefined);
       throw error;
     }
-    this.#end += line.length;
+    this.#refused = false;
+    this.#end += bytes.length;
+    this.#sum = sum;
     return place;
   }
 
+  /** Cuts off what was refused. */
+  async takeBack(): Promise<void> {
+    await this.#cut();
+    this.#refused = false;
+  }
+
   read(place: Place): Promise<string> {
-    return readLine(this.#handle, this.path, place);
+    return this.#file.use((handle) => readLine(handle, this.path, place, this.format));
   }
 
   /** Whatever the durability: for what other files rely on. */
   async sync(): Promise<void> {
-    await this.#handle.datasync();
+    await this.#file.use((handle) => handle.datasync());
   }
 
   async close(): Promise<void> {
-    await this.#handle.close();
+    await this.#file.close();
+  }
+
+  async #cut(): Promise<void> {
+    await this.#disk.guarded(() =>
+      this.#file.use(async (handle) => {
+        await handle.truncate(this.#end);
+        await handle.sync();
+      }),
+    );
   }
 }

@@ -1,23 +1,27 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError, SchemaVersionError, StoreConfigError } from '../errors.ts';
-import { emptyDirectory, errorCode, move, namesIn, syncDirectory, writeWhole } from './files.ts';
+import type { Disk } from './disk.ts';
+import { errorCode } from './file-errors.ts';
+import { FORMAT } from './lines.ts';
 import { StoreLock } from './lock.ts';
-import type { Paths } from './paths.ts';
-
-const FORMAT = 1;
+import { Paths } from './paths.ts';
 
 /** Makes the folder ready for use by this process alone. The lock is the caller's to release. */
-export async function openFolder(paths: Paths): Promise<StoreLock> {
-  await makeRoot(paths.root);
-  const lock = await StoreLock.acquire(paths.root);
+export async function openFolder(root: string, disk: Disk): Promise<{ lock: StoreLock; paths: Paths }> {
+  await makeRoot(root);
+  const lock = await StoreLock.acquire(root);
   try {
-    await checkMarker(paths);
-    for (const folder of [paths.agents, paths.ancestors]) await mkdir(folder, { recursive: true });
-    // What a crash left half done was never part of the store.
-    for (const folder of [paths.temporary, paths.trash]) await emptyDirectory(folder);
-    await syncDirectory(paths.root);
-    return lock;
+    const paths = new Paths(root, lock.generation);
+    const version = await readMarker(paths, disk);
+    // What a crash left half done was never part of the store; and nobody who had it before finds a way back.
+    for (const folder of [paths.allTemporary, paths.allTrash]) await disk.emptyDirectory(folder);
+    for (const folder of [paths.temporary, paths.trash, paths.agents, paths.ancestors]) {
+      await disk.makeDirectory(folder);
+    }
+    if (version !== FORMAT) await writeMarker(paths, disk);
+    await disk.syncDirectory(root);
+    return { lock, paths };
   } catch (error) {
     await lock.release().catch(() => undefined);
     throw error;
@@ -37,34 +41,34 @@ async function makeRoot(root: string): Promise<void> {
   );
 }
 
-/** The file that says which format the folder has; written before anything else in it. */
-async function checkMarker(paths: Paths): Promise<void> {
-  let text: string;
-  try {
-    text = await readFile(paths.marker, 'utf8');
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-    if ((await namesIn(paths.agents)).length > 0) throw unknownFormat(paths.marker, 'is missing');
-    await writeMarker(paths);
-    return;
+/**
+ * The file that says which format the folder has; undefined in a new one. Older code refuses a newer format. What
+ * is of an older one is written anew when it is next written to.
+ */
+async function readMarker(paths: Paths, disk: Disk): Promise<number | undefined> {
+  const text = (await disk.read(paths.marker))?.toString();
+  if (text === undefined) {
+    if (((await disk.namesIn(paths.agents)) ?? []).length > 0)
+      throw unknownFormat(paths.marker, 'is missing');
+    return undefined;
   }
-  const version = readVersion(text);
+  const version = parseVersion(text);
   if (version === undefined) throw unknownFormat(paths.marker, "isn't what the store wrote");
   if (version > FORMAT) {
     throw new SchemaVersionError(
       `The store in "${paths.root}" has format ${version}, and this version of the package knows formats up to ${FORMAT}. Install a newer version.`,
     );
   }
+  return version;
 }
 
-async function writeMarker(paths: Paths): Promise<void> {
-  await mkdir(paths.temporary, { recursive: true });
+async function writeMarker(paths: Paths, disk: Disk): Promise<void> {
   const made = join(paths.temporary, 'store.json');
-  await writeWhole(made, `${JSON.stringify({ store: 'kode', format: FORMAT })}\n`);
-  await move(made, paths.marker);
+  await disk.writeWhole(made, `${JSON.stringify({ store: 'kode', format: FORMAT })}\n`);
+  await disk.move(made, paths.marker);
 }
 
-function readVersion(text: string): number | undefined {
+function parseVersion(text: string): number | undefined {
   try {
     const marker: { store?: unknown; format?: unknown } | null = JSON.parse(text);
     return marker?.store === 'kode' && Number.isSafeInteger(marker.format)

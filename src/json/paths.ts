@@ -16,18 +16,24 @@ export class Paths {
   readonly agents: string;
   /** What forks still need of the logs of deleted agents. */
   readonly ancestors: string;
-  /** Files in the making; emptied when the store opens. */
+  /** Where every opening has a folder for files in the making. */
+  readonly allTemporary: string;
+  /** Where every opening has a folder for what is deleted, on its way out. */
+  readonly allTrash: string;
+  /** The folders of this opening. They are gone when another process has taken the store over. */
   readonly temporary: string;
-  /** Deleted folders on their way out; emptied when the store opens. */
   readonly trash: string;
 
-  constructor(root: string) {
+  /** `opening`: its number. */
+  constructor(root: string, opening = 0) {
     this.root = root;
     this.marker = join(root, 'store.json');
     this.agents = join(root, 'agents');
     this.ancestors = join(root, 'ancestors');
-    this.temporary = join(root, 'temporary');
-    this.trash = join(root, 'trash');
+    this.allTemporary = join(root, 'temporary');
+    this.allTrash = join(root, 'trash');
+    this.temporary = join(this.allTemporary, String(opening));
+    this.trash = join(this.allTrash, String(opening));
   }
 
   agent(agentId: string): string {

@@ -5,6 +5,7 @@ import { type EncodedCommit, type EncodedSnapshot, joinPayloads } from '../model
 import type { EncodedMessage } from '../model/encode-message.ts';
 import { type CallTable, Conversation } from './conversation.ts';
 import type { CallChange, Entry, LogHeader, StoredMessage, StoredSnapshot } from './entry.ts';
+import { FORMAT } from './lines.ts';
 import { type AgentState, emptyState } from './state.ts';
 
 /** Throws unless the agent's lease lets this write through. */
@@ -75,7 +76,7 @@ export function planCreation(
   change: EncodedCommit,
   options: CommitOptions,
 ): { agent: { header: LogHeader; conversation: Conversation; first: Entry }; result: CommitResult } {
-  const header: LogHeader = { format: 1, agentId, key, createdAt: 0 };
+  const header: LogHeader = { format: FORMAT, agentId, key, createdAt: 0 };
   const { entry: first, result } = planCommit(emptyState(header), change, options);
   if (!first) throw new RangeError('the first commit of an agent always writes something');
   header.createdAt = change.info?.createdAt ?? change.at?.[0] ?? first.at;

@@ -2,6 +2,7 @@ import { ValidationError } from '../errors.ts';
 import type { Conversation } from './conversation.ts';
 import type { Entry, ForkPoint, LogHeader } from './entry.ts';
 import { awaitingCopies, inherit } from './inherit.ts';
+import { FORMAT } from './lines.ts';
 import type { AgentState } from './state.ts';
 
 /** A fork before anything of it is on disk. */
@@ -23,7 +24,7 @@ export function planFork(
   const base = findForkPoint(parent, at);
   const createdAt = Math.max(now, parent.lastAt);
   const conversation = inherit(parent, base, createdAt);
-  const header: LogHeader = { format: 1, ...target, createdAt };
+  const header: LogHeader = { format: FORMAT, ...target, createdAt };
   if (!isEmpty(conversation)) header.base = base;
   const { templateId, userId, configVersion, lineage, lastSfpIndex, metadata } = parent.info;
   const first: Entry = {

@@ -1,4 +1,3 @@
-import { unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { AgentFiles, OpenAgent } from './agent-files.ts';
 import type { AgentCell } from './cell.ts';
@@ -10,9 +9,8 @@ import {
   type ForkPoint,
   type LogHeader,
 } from './entry.ts';
-import { move, namesIn, syncDirectory, writeWhole } from './files.ts';
 import { type Dependents, ForkIndex } from './fork-index.ts';
-import { frame } from './lines.ts';
+import { FORMAT, frameAll } from './lines.ts';
 import type { RawLog } from './load.ts';
 import { logName } from './paths.ts';
 import { strip } from './strip.ts';
@@ -39,7 +37,8 @@ export class Reclaimer {
 
   /** Whether an agent's log holds so much garbage that rewriting it pays. */
   isWorthwhile({ inMemory, garbageLeft }: AgentCell): boolean {
-    if (!inMemory) return false;
+    // What is only read stays as it is.
+    if (!inMemory?.writable) return false;
     const { state, log } = inMemory;
     return state.garbage >= Math.max(MIN_GARBAGE, log.size / 2, 2 * garbageLeft);
   }
@@ -63,14 +62,14 @@ export class Reclaimer {
 
   /** What a crash in the midst of a deletion left behind. */
   async sweep(): Promise<void> {
-    const { paths, reader } = this.#files;
-    for (const name of await namesIn(paths.ancestors)) {
+    const { paths, reader, disk } = this.#files;
+    for (const name of (await disk.namesIn(paths.ancestors)) ?? []) {
       const path = join(paths.ancestors, name);
       try {
         const header = await reader.headerOf(path);
         if (!header) continue;
         // The agent itself is still there: its deletion had only begun.
-        if ((await this.#files.findKey(header.agentId)) === header.key) await unlink(path);
+        if ((await this.#files.findKey(header.agentId)) === header.key) await disk.discard(path, paths.trash);
         else await this.releaseParent(header);
       } catch {
         // A damaged log is for those to find out who need it: nothing of it is given up here.
@@ -81,6 +80,7 @@ export class Reclaimer {
   /** Rewrites the log of a living agent, within its cell. Returns the parent if it needs less of it now. */
   async compact(cell: AgentCell, agent: OpenAgent): Promise<ForkPoint | undefined> {
     const { header, forks } = agent.state;
+    await this.#files.makeWritable(agent);
     const dependents = await this.#forks.living(forks);
     const raw = await this.#files.reader.raw(agent.log.path);
     if (!raw) return undefined;
@@ -93,7 +93,7 @@ export class Reclaimer {
   }
 
   async #release(base: LogName | ForkPoint): Promise<ForkPoint | undefined> {
-    const { paths, reader } = this.#files;
+    const { paths, reader, disk } = this.#files;
     if ((await this.#files.findKey(base.agentId)) === base.key) {
       const cell = this.#cell(base.agentId);
       return cell.work((agent) => {
@@ -110,8 +110,8 @@ export class Reclaimer {
     this.#forks.remember(base.key, forks);
     const dependents = await this.#forks.living(forks);
     if (dependents.cuts.length === 0) {
-      await unlink(path);
-      await syncDirectory(dirname(path));
+      await disk.discard(path, paths.trash);
+      await disk.syncDirectory(dirname(path));
       return raw.header.base;
     }
     const left = await this.#rewrite(raw, dependents, path, false);
@@ -126,14 +126,15 @@ export class Reclaimer {
     alive: boolean,
   ): Promise<LogHeader> {
     const { header } = raw;
-    const history = await this.#files.reader.history(header);
-    const left = strip({ ...raw, history, cuts, forks: keys, alive, now: this.#files.clock.now() });
-    const made = join(this.#files.paths.temporary, logName(header.key));
+    const { clock, disk, paths, reader } = this.#files;
+    const history = await reader.history(header);
+    const left = strip({ ...raw, history, cuts, forks: keys, alive, now: clock.now() });
+    const made = join(paths.temporary, logName(header.key));
     try {
-      await writeWhole(made, Buffer.concat(linesOf(left.header, left.entries)));
-      await move(made, target);
+      await disk.writeWhole(made, linesOf(left.header, left.entries));
+      await disk.move(made, target);
     } catch (error) {
-      await unlink(made).catch(() => undefined);
+      await disk.removeTree(made).catch(() => undefined);
       throw error;
     }
     return left.header;
@@ -146,8 +147,9 @@ function needsLess({ base }: LogHeader, left: LogHeader | undefined): boolean {
   return left?.base?.need !== base.need || left.base.unused === true;
 }
 
-function linesOf(header: LogHeader, entries: readonly Entry[]): Buffer[] {
-  return [frame(encodeHeader(header)), ...entries.map((entry) => frame(encodeLine([encodeEntry(entry)])))];
+function linesOf(header: LogHeader, entries: readonly Entry[]): Buffer {
+  const lines = entries.map((entry) => encodeLine([encodeEntry(entry)]));
+  return frameAll([encodeHeader({ ...header, format: FORMAT }), ...lines]);
 }
 
 function forksOf({ entries }: RawLog): Map<string, string> {

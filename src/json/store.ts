@@ -3,9 +3,8 @@ import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import { Engine } from './engine.ts';
-import { explainFileError } from './files.ts';
+import { explainFileError } from './file-errors.ts';
 import type { Durability } from './log-file.ts';
-import { Paths } from './paths.ts';
 import { JsonTrustingStore } from './trusting-store.ts';
 
 export interface JSONStoreOptions {
@@ -24,7 +23,7 @@ export interface JSONStoreOptions {
  * const store = new JSONStore('./data/store');
  */
 export class JSONStore extends CheckedStore<JsonTrustingStore> {
-  readonly #paths: Paths;
+  readonly #root: string;
   readonly #durability: Durability;
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
@@ -36,13 +35,13 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
     if (durability !== 'full' && durability !== 'normal') {
       throw new StoreConfigError('durability: must be "full" or "normal".');
     }
-    this.#paths = new Paths(resolve(baseDir));
+    this.#root = resolve(baseDir);
     this.#durability = durability;
   }
 
   protected async openBackend(): Promise<JsonTrustingStore> {
     const { closing } = this.lifecycle;
-    const engine = await Engine.open(this.#paths, this.#durability, this[CLOCK]);
+    const engine = await Engine.open(this.#root, this.#durability, this[CLOCK]);
     // Whoever waits for a lease would keep the store from closing.
     if (closing.aborted) engine.leases.refuse();
     else closing.addEventListener('abort', () => engine.leases.refuse(), { once: true });
@@ -50,6 +49,6 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
   }
 
   protected override explain(error: unknown): unknown {
-    return explainFileError(error, this.#paths.root);
+    return explainFileError(error, this.#root);
   }
 }

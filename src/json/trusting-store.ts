@@ -28,6 +28,7 @@ import type { TrustingStore } from '../store/trusting-store.ts';
 import type { EventQuery } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
 import { readDelta, writeDelta } from './delta-file.ts';
+import type { Disk } from './disk.ts';
 import { readDocument } from './document-files.ts';
 import { deleteDocument, saveDocument } from './documents.ts';
 import { type Engine, newKey } from './engine.ts';
@@ -106,11 +107,13 @@ export class JsonTrustingStore implements TrustingStore {
   }
 
   saveDelta(agentId: string, delta: string): Promise<void> {
-    return this.#use(agentId, ({ directory, state }) => writeDelta(directory, state.stepN, delta));
+    return this.#use(agentId, ({ directory, state }) =>
+      writeDelta(this.#disk, directory, state.stepN, delta),
+    );
   }
 
   loadDelta(agentId: string): Promise<Delta | undefined> {
-    return this.#use(agentId, ({ directory, state }) => readDelta(directory, state.stepN));
+    return this.#use(agentId, ({ directory, state }) => readDelta(this.#disk, directory, state.stepN));
   }
 
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined> {
@@ -138,7 +141,7 @@ export class JsonTrustingStore implements TrustingStore {
   loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined> {
     return this.#use(agentId, async ({ directory, state }) => {
       const held = state.documents.get(documentKey(kind, name));
-      return held && readDocument(directory, held);
+      return held && readDocument(this.#disk, directory, held);
     });
   }
 
@@ -146,7 +149,7 @@ export class JsonTrustingStore implements TrustingStore {
     return this.#use(agentId, async ({ directory, state }) => {
       const documents: AgentDocument[] = [];
       for (const held of state.documents.values()) {
-        if (held.kind === kind) documents.push(await readDocument(directory, held));
+        if (held.kind === kind) documents.push(await readDocument(this.#disk, directory, held));
       }
       return documents;
     });
@@ -189,6 +192,10 @@ export class JsonTrustingStore implements TrustingStore {
       // Whoever comes with a lease means the agent that the lease was for.
       creates && !change.lease ? () => planCreation(agentId, newKey(), change, options()) : undefined,
     );
+  }
+
+  get #disk(): Disk {
+    return this.#engine.files.disk;
   }
 
   /** Something that needs the agent, and has it to itself. */

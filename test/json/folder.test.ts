@@ -10,7 +10,7 @@ import {
 } from '../../src/errors.ts';
 import { JSONStore } from '../../src/json/store.ts';
 import { collect, conversation, progress, user } from '../../src/testing/samples.ts';
-import { filesIn, workspaces } from './helpers.ts';
+import { filesIn, leftIn, workspaces } from './helpers.ts';
 
 const workspace = workspaces();
 
@@ -39,8 +39,8 @@ describe("the store's folder", () => {
     const [header, first] = log
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line.slice(17)));
-    expect(header).toMatchObject({ format: 1, agentId: 'a' });
+      .map((line) => JSON.parse(line)[2]);
+    expect(header).toMatchObject({ format: 2, agentId: 'a' });
     expect(first).toMatchObject([
       { n: 1, version: 1, messages: [{ message: user('hello') }], events: [progress('x')] },
     ]);
@@ -90,7 +90,7 @@ describe('the format', () => {
     const { root, reopen } = await workspace();
     await (await reopen()).list();
     const store = await reopen();
-    await writeFile(join(root, 'store.json'), '{"store":"kode","format":2}');
+    await writeFile(join(root, 'store.json'), '{"store":"kode","format":3}');
     await expect(store.list()).rejects.toThrow(SchemaVersionError);
   });
 
@@ -122,8 +122,10 @@ describe('what a crash leaves behind', () => {
     const again = await reopen();
     expect(await again.list()).toEqual(['a']);
     expect((await again.loadDocument('a', 'compression', 'x'))?.content).toBe(1);
+    expect(await leftIn(root, ['temporary', 'trash'])).toEqual([]);
+    expect(await readdir(documents), 'reading removes nothing').toHaveLength(2);
+    await again.saveInfo('a', {});
     expect(await readdir(documents)).toHaveLength(1);
-    for (const folder of ['temporary', 'trash']) expect(await readdir(join(root, folder))).toEqual([]);
   });
 
   it('of a deletion that had only begun changes nothing', async () => {

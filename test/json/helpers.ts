@@ -66,6 +66,20 @@ export async function filesIn(root: string): Promise<Map<string, number>> {
   return files;
 }
 
+/** What is left in the store's own folders, but for those that an opening has for itself. */
+export async function leftIn(
+  root: string,
+  folders = ['agents', 'ancestors', 'temporary', 'trash'],
+): Promise<string[]> {
+  const left: string[] = [];
+  for (const folder of folders) {
+    for (const name of await readdir(join(root, folder), { recursive: true })) {
+      if (!/^\d+$/.test(name)) left.push(`${folder}/${name}`);
+    }
+  }
+  return left;
+}
+
 /** All bytes below a folder, locks and folders themselves aside. */
 export async function bytesIn(root: string): Promise<number> {
   let bytes = 0;

@@ -1,10 +1,11 @@
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CorruptDataError, SchemaVersionError } from '../../src/errors.ts';
 import { frame } from '../../src/json/lines.ts';
+import { MAX_TORN_BYTES } from '../../src/json/log-file.ts';
 import { asks, collect, conversation, progress, user } from '../../src/testing/samples.ts';
-import { linesOf, type Workspace, workspaces } from './helpers.ts';
+import { filesIn, linesOf, type Workspace, workspaces } from './helpers.ts';
 
 const workspace = workspaces();
 
@@ -54,7 +55,7 @@ describe('a log whose last line was cut off', () => {
       await (await space.reopen()).close();
       await writeFile(log, bytes.subarray(0, length));
       expect(await everything(space), `cut at ${length - last} of ${end - last}`).toBe(before);
-      expect((await readFile(log)).length, 'the piece is gone').toBe(last);
+      expect((await readFile(log)).length, 'J1 reading writes nothing').toBe(length);
     }
     await (await space.reopen()).commit('a', { messages: [user('on')], events: [progress('on')] });
     const again = await space.reopen();
@@ -88,12 +89,29 @@ describe('a log whose last line was cut off', () => {
       await writeFile(log, Buffer.concat([bytes.subarray(0, last), tail]));
       expect(await everything(space)).toBe(before);
     }
-    // All of its length is there, and something in it isn't what was written.
-    for (const at of [last, last + 20, Math.floor((last + end) / 2), end - 2]) {
+  });
+
+  it('J1 keeps what is cut off beside the log when it is next written to', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    const { bytes, starts } = await linesOf(log);
+    const [last = 0, end = 0] = starts.slice(-2);
+    for (const piece of [bytes.subarray(last, end - 1), Buffer.alloc(3 << 20, 'x')]) {
       await (await space.reopen()).close();
-      await writeFile(log, flipped(bytes, at));
-      expect(await everything(space)).toBe(before);
+      await writeFile(log, Buffer.concat([bytes.subarray(0, last), piece]));
+      const files = await readdir(dirname(log));
+      const store = await space.reopen();
+      await everything(space);
+      expect(await readdir(dirname(log))).toEqual(files);
+      await (await space.reopen()).appendMessages('a', [user('on')]);
+      expect((await readFile(log)).subarray(0, last)).toEqual(bytes.subarray(0, last));
+      const kept = await readFile(`${log}.torn`);
+      expect(kept.equals(piece.subarray(0, MAX_TORN_BYTES))).toBe(true);
+      await store.close();
+      expect(await (await space.reopen()).loadMessages('a')).toHaveLength(5);
     }
+    await (await space.reopen()).delete('a');
+    expect([...(await filesIn(join(space.root, 'agents'))).keys()]).toEqual([]);
   });
 
   it('of several writes at once: all of them are there, or none', async () => {
@@ -106,20 +124,21 @@ describe('a log whose last line was cut off', () => {
     await truncate(log, (await readFile(log)).length - 1);
     const length = (await (await space.reopen()).loadMessages('a')).length;
     const { bytes } = await linesOf(log);
-    const lines = bytes.toString().trimEnd().split('\n').slice(1);
-    const entries = lines.flatMap((line) => JSON.parse(line.slice(17)) as unknown[]);
+    const lines = bytes.toString().split('\n').slice(1, -1);
+    const entries = lines.flatMap((line) => JSON.parse(line)[2] as unknown[]);
     expect(length).toBe(entries.length - 1);
     expect(length).toBeLessThan(20);
   });
 });
 
 describe('a damaged file', () => {
-  it('a byte before the last line: every call says so, and none answers', async () => {
+  it('J1 a byte, of the last line too: every call says so, none answers, and the file stays as it is', async () => {
     const space = await workspace();
     const { log } = await written(space);
     const { bytes, starts } = await linesOf(log);
     const last = starts.at(-2) ?? 0;
-    for (let at = 0; at < last; at += 19) {
+    const places = [0, 9, 30, (starts[1] ?? 0) + 40, last - 1, last, last + 5, last + 200];
+    for (const at of [...places, bytes.length - 2, bytes.length - 1]) {
       await (await space.reopen()).close();
       await writeFile(log, flipped(bytes, at));
       const store = await space.reopen();
@@ -138,7 +157,7 @@ describe('a damaged file', () => {
       expect(await store.list()).toEqual(['a']);
       expect(await store.exists('a')).toBe(true);
     }
-    expect((await readFile(log)).length).toBe(bytes.length);
+    expect((await readFile(log)).equals(flipped(bytes, bytes.length - 1))).toBe(true);
   });
 
   it('a line that is missing in the middle', async () => {
@@ -175,7 +194,7 @@ describe('a damaged file', () => {
       '[1',
     ]) {
       await (await space.reopen()).close();
-      await writeFile(log, Buffer.concat([bytes, frame(line)]));
+      await writeFile(log, Buffer.concat([bytes, frame(line, sumOf(bytes)).bytes]));
       await expect((await space.reopen()).loadMessages('a'), line).rejects.toThrow(CorruptDataError);
     }
   });
@@ -238,14 +257,20 @@ describe('a log of a newer format', () => {
     const space = await workspace();
     const { log } = await written(space);
     await (await space.reopen()).close();
-    await writeFile(log, frame('{"format":2,"agentId":"a","key":"k","createdAt":1}'));
+    await writeFile(log, frame('{"format":3,"agentId":"a","key":"k","createdAt":1}').bytes);
     await expect((await space.reopen()).loadMessages('a')).rejects.toThrow(SchemaVersionError);
   });
 });
 
-/** A copy with one byte changed, and never into a line's end or out of it. */
+/** A copy with one bit changed. */
 function flipped(bytes: Buffer, at: number): Buffer {
   const copy = Buffer.from(bytes);
-  copy[at] = copy[at] === 48 ? 49 : 48;
+  copy[at] = (copy[at] ?? 0) ^ 1;
   return copy;
+}
+
+/** The checksum that the next line goes on from. */
+function sumOf(bytes: Buffer): number {
+  const last = bytes.lastIndexOf(10, bytes.length - 2) + 1;
+  return Number.parseInt(bytes.toString('latin1', last + 2, last + 10), 16);
 }

@@ -1,0 +1,190 @@
+import { chmod, copyFile, type FileHandle, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from './file-errors.ts';
+import type { Modes } from './modes.ts';
+import { type KeptFile, type OpenFiles, openFiles } from './open-files.ts';
+
+const MOVE_ATTEMPTS = 20;
+const MOVE_PAUSE_MS = 25;
+
+/** Who is asked before anything is written. */
+export interface Guard {
+  /** Throws unless this process may still write here. */
+  check(): Promise<void>;
+  /** Throws unless nobody else could write here while this process wrote. */
+  confirm(): Promise<void>;
+}
+
+/** The file system as one store uses it. Whatever is written is written through here. */
+export class Disk {
+  readonly #modes: Modes;
+  readonly #guard: Guard | undefined;
+  readonly #files: OpenFiles;
+  #writing = 0;
+  #discarded = 0;
+
+  constructor(modes: Modes, guard?: Guard, files = openFiles) {
+    this.#modes = modes;
+    this.#guard = guard;
+    this.#files = files;
+  }
+
+  /** Something is being written at this moment. */
+  get writing(): boolean {
+    return this.#writing > 0;
+  }
+
+  /** Undefined where there is no such file. */
+  async reading<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    return orNothing(this.#files.with(path, 'r', work));
+  }
+
+  /** A whole file; undefined where there is none. */
+  async read(path: string): Promise<Buffer | undefined> {
+    return this.reading(path, (handle) => handle.readFile());
+  }
+
+  /** The names in a folder that must be there. */
+  async names(directory: string): Promise<string[]> {
+    return readdir(directory);
+  }
+
+  /** The names in a folder; undefined if there is none. */
+  async namesIn(directory: string): Promise<string[] | undefined> {
+    return orNothing(readdir(directory));
+  }
+
+  keepOpen(path: string, flags: 'r' | 'r+'): KeptFile {
+    return this.#files.keep(path, flags);
+  }
+
+  /** Work that writes. */
+  async guarded<T>(work: () => Promise<T>): Promise<T> {
+    await this.#guard?.check();
+    this.#writing += 1;
+    try {
+      return await work();
+    } finally {
+      this.#writing -= 1;
+    }
+  }
+
+  /** To be asked after a write and before somebody is told of it. */
+  async confirm(): Promise<void> {
+    await this.#guard?.confirm();
+  }
+
+  /** With the folders above it. True if it was not there. */
+  async makeDirectory(path: string): Promise<boolean> {
+    return this.guarded(async () => {
+      const first = await mkdir(path, { recursive: true, mode: this.#modes.folder });
+      if (first === undefined) return false;
+      if (this.#modes.shared) await this.#share(path, first);
+      return true;
+    });
+  }
+
+  /** Writes a new file whole. It is on disk when this returns, but its name may not be: sync the folder. */
+  async writeWhole(path: string, data: string | Buffer): Promise<void> {
+    await this.#write(path, 'w', async (handle) => {
+      await handle.writeFile(data);
+      await handle.sync();
+    });
+  }
+
+  /** The same for what a power cut may take. */
+  async writeUnsynced(path: string, data: string | Buffer): Promise<void> {
+    await this.#write(path, 'w', (handle) => handle.writeFile(data));
+  }
+
+  /** A copy, on disk when this returns, as a new file's contents are. */
+  async copy(from: string, to: string): Promise<void> {
+    await this.guarded(async () => {
+      await copyFile(from, to);
+      await this.#files.with(to, 'r+', (handle) => handle.sync());
+    });
+  }
+
+  /** Makes created, renamed and removed names in a folder survive a power cut. */
+  async syncDirectory(directory: string): Promise<void> {
+    // Windows can't open folders; its file systems log such changes themselves.
+    if (process.platform === 'win32') return;
+    await this.#files.with(directory, 'r', (handle) => handle.sync());
+  }
+
+  /** Gives a file or folder another name, in one step. A file that is there already is replaced. */
+  async move(from: string, to: string): Promise<void> {
+    await this.guarded(() => renamePatiently(from, to));
+    await this.syncDirectory(dirname(to));
+    if (dirname(from) !== dirname(to)) await this.syncDirectory(dirname(from));
+  }
+
+  /** The same for what needn't survive a power cut. */
+  async rename(from: string, to: string): Promise<void> {
+    await this.guarded(() => renamePatiently(from, to));
+  }
+
+  /** Removes a file by way of a folder that this process alone has, and that is gone once it lost the store. */
+  async discard(path: string, trash: string): Promise<void> {
+    this.#discarded += 1;
+    const there = join(trash, `discarded-${this.#discarded}`);
+    await this.rename(path, there);
+    await unlink(there);
+  }
+
+  async removeTree(path: string): Promise<void> {
+    await this.guarded(() => rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
+  }
+
+  /** An empty folder, whatever was in it before. */
+  async emptyDirectory(path: string): Promise<void> {
+    await this.makeDirectory(path);
+    for (const name of (await this.namesIn(path)) ?? []) await this.removeTree(join(path, name));
+  }
+
+  async #write(path: string, flags: string, work: (handle: FileHandle) => Promise<void>): Promise<void> {
+    const { file, shared } = this.#modes;
+    await this.guarded(() =>
+      this.#files.with(
+        path,
+        flags,
+        async (handle) => {
+          if (shared) await handle.chmod(file);
+          await work(handle);
+        },
+        file,
+      ),
+    );
+  }
+
+  /** What the umask took away from the new folders, from `first` down to `path`. */
+  async #share(path: string, first: string): Promise<void> {
+    for (let folder = path; ; folder = dirname(folder)) {
+      await chmod(folder, this.#modes.folder);
+      if (folder === first || folder === dirname(folder)) return;
+    }
+  }
+}
+
+async function orNothing<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function renamePatiently(from: string, to: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rename(from, to);
+    } catch (error) {
+      // On Windows a virus scanner or an indexer may hold a file open for a moment.
+      const passing = ['EPERM', 'EACCES', 'EBUSY'].includes(errorCode(error) ?? '');
+      if (process.platform !== 'win32' || !passing || attempt === MOVE_ATTEMPTS) throw error;
+      await sleep(MOVE_PAUSE_MS);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { StoreUnavailableError } from '../errors.ts';
+
+/** By its shape: under Jest, and in contexts of node:vm, errors of Node are no instances of `Error`. */
+export function errorCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+const ADVICE: Record<string, string> = {
+  ENOSPC: 'the disk is full; free some space',
+  EDQUOT: 'the disk quota is used up; free some space',
+  EACCES: 'permission was denied; check who owns the folder and its files',
+  EPERM: 'the operation was not permitted; check who owns the folder and whether it is read-only',
+  EROFS: 'the file system is mounted read-only; { readOnly: true } reads there',
+  EMFILE: 'this process has too many open files; raise its limit (ulimit -n)',
+  ENFILE: 'the system has too many open files; raise its limit',
+  EIO: 'the disk reported an input/output error; check its health',
+  ENOENT: 'a file or folder is missing; was it removed while the store was open?',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+};
+
+/** Errors of the file system leave the store as `StoreUnavailableError`; all others as they are. */
+export function explainFileError(error: unknown, root: string): unknown {
+  const code = errorCode(error);
+  // Codes of the store's own errors are words, with underscores between them.
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
+  const advice = ADVICE[code] ?? 'the file system refused an operation';
+  return new StoreUnavailableError(`The store in "${root}" can't go on (${code}): ${advice}.`, {
+    cause: error,
+  });
+}
