@@ -1,10 +1,10 @@
-import { resolve } from 'node:path';
 import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
+import { givenPath } from '../store/paths.ts';
 import { connectPostgres, connectReader, isPool } from './connect.ts';
 
 export interface PostgresOptions {
@@ -62,7 +62,8 @@ export class PostgresStore extends SqlStore {
     this.#readConnection = readConnection === undefined ? undefined : checkConnection(readConnection);
     this.#schema = schema;
     this.#prepare = prepare;
-    this.fileStoreDirectory = fileStoreBaseDir === undefined ? undefined : resolve(fileStoreBaseDir);
+    this.fileStoreDirectory =
+      fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
 
   protected async connect(): Promise<Engine> {

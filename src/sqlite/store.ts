@@ -7,6 +7,7 @@ import { Engine } from '../sql/engine.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
 import { statement } from '../sql/statement.ts';
 import { SqlStore } from '../sql/store.ts';
+import { databasePath, givenPath, MEMORY } from '../store/paths.ts';
 import { SqliteDriver } from './driver.ts';
 import { translate } from './errors.ts';
 import { loadBetterSqlite } from './load.ts';
@@ -43,19 +44,17 @@ export class SqliteStore extends SqlStore {
 
   constructor(dbPath: string, fileStoreBaseDir?: string, options: SqliteOptions = {}) {
     super(clockOf(options));
-    if (typeof dbPath !== 'string' || dbPath.trim() === '') {
-      throw new StoreConfigError('dbPath must be the path of the SQLite file, or ":memory:".');
-    }
     this.#settings = settingsOf(options);
     // Resolved now: a process that changes its directory later still means the same files.
-    this.#path = dbPath === ':memory:' ? dbPath : resolve(dbPath);
-    this.fileStoreDirectory = fileStoreBaseDir === undefined ? undefined : resolve(fileStoreBaseDir);
+    this.#path = databasePath(dbPath, 'dbPath');
+    this.fileStoreDirectory =
+      fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
 
   protected async connect(): Promise<Engine> {
     const Database = await loadBetterSqlite();
     try {
-      if (this.#path !== ':memory:') await mkdir(dirname(this.#path), { recursive: true });
+      if (this.#path !== MEMORY) await mkdir(dirname(this.#path), { recursive: true });
     } catch (cause) {
       throw new StoreConfigError(
         `The folder of ${this.#path} can't be created (${cause instanceof Error ? cause.message : String(cause)}). Choose another path, or create it.`,
@@ -94,9 +93,10 @@ export class SqliteStore extends SqlStore {
   }
 
   protected async writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string> {
-    const directory = this.fileStoreDirectory ?? '.';
+    const directory = this.fileStoreDirectory ?? resolve('.');
     const stamp = new Date(this[CLOCK].now()).toISOString().replaceAll(':', '-');
-    const target = resolve(path ?? join(directory, 'backups', `agents-${stamp}.db`));
+    const target =
+      path === undefined ? join(directory, 'backups', `agents-${stamp}.db`) : givenPath(path, 'path');
     if (target === this.#path)
       throw new StoreConfigError('The backup must go to another file than the database.');
     try {

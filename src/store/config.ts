@@ -1,4 +1,5 @@
 import { StoreConfigError } from '../errors.ts';
+import { databasePath, givenPath } from './paths.ts';
 
 /** Options of `pg`'s pool: https://node-postgres.com/apis/pool. A URL goes into `connectionString`. */
 export interface PostgresConnection {
@@ -56,12 +57,17 @@ export function configFromEnvironment(env: Environment): SqliteConfig | Postgres
   );
 }
 
+/** Where the SQLite database is: `:memory:` or an absolute path. */
 export function sqlitePath(given: string | undefined, env: Environment): string {
-  return given ?? read(env, 'KODE_SQLITE_PATH') ?? DEFAULT_SQLITE_PATH;
+  if (given !== undefined) return databasePath(given, 'config.dbPath');
+  const variable = read(env, 'KODE_SQLITE_PATH');
+  return databasePath(variable ?? DEFAULT_SQLITE_PATH, 'KODE_SQLITE_PATH');
 }
 
+/** Where files that belong to the store go: an absolute path. */
 export function storePath(given: string | undefined, env: Environment): string {
-  return given ?? read(env, 'KODE_STORE_PATH') ?? DEFAULT_STORE_PATH;
+  if (given !== undefined) return givenPath(given, 'config.fileStoreBaseDir');
+  return givenPath(read(env, 'KODE_STORE_PATH') ?? DEFAULT_STORE_PATH, 'KODE_STORE_PATH');
 }
 
 /**
