@@ -84,9 +84,14 @@ export type {
   ToolCallUpdate,
 } from './model/tool-call.ts';
 export { type PostgresOptions, PostgresStore } from './postgres/store.ts';
-export type { SqliteOptions } from './sqlite/options.ts';
 export { SqliteStore } from './sqlite/store.ts';
-export type { JsonConfig, PostgresConfig, PostgresConnection, SqliteConfig } from './store/config.ts';
+export type {
+  JsonConfig,
+  PostgresConfig,
+  PostgresConnection,
+  SqliteConfig,
+  SqliteOptions,
+} from './store/config.ts';
 export { createExtendedStore, createStore } from './store/factory.ts';
 export type {
   AgentStats,
@@ -102,6 +107,7 @@ export type {
 } from './store/filters.ts';
 export type {
   AgentLease,
+  BackupOptions,
   ApprovalDecision,
   ClaimOptions,
   ConsistencyIssue,

@@ -80,8 +80,7 @@ export class PostgresStore extends SqlStore {
     }
   }
 
-  protected async writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string> {
-    await write(path ?? '');
+  protected backupPath(path: string | undefined): string {
     return path ?? '';
   }
 }

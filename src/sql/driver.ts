@@ -1,4 +1,5 @@
 import type { Clock } from '../model/clock.ts';
+import type { CheckedBackup } from '../store/arguments.ts';
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
 import type { Shape, Statement } from './statement.ts';
@@ -78,7 +79,7 @@ export interface Driver {
   subscribe(onChange: () => void): () => void;
 
   /** A consistent copy of the database while it is in use. */
-  backup(path: string): Promise<void>;
+  backup(backup: CheckedBackup & { path: string }): Promise<void>;
 
   close(): Promise<void>;
 }

@@ -13,11 +13,11 @@ export abstract class SqlStore extends CheckedExtendedStore<SqlTrustingStore> {
   /** Where files that belong to the store go; undefined when none was given. */
   protected abstract readonly fileStoreDirectory: string | undefined;
 
-  /** Chooses where a backup goes, and has it written. */
-  protected abstract writeBackup(write: (path: string) => Promise<void>, path?: string): Promise<string>;
+  /** Where a backup goes that is to go to a path, or to a place of the store's choice. */
+  protected abstract backupPath(path: string | undefined): string;
 
   protected async openBackend(): Promise<SqlTrustingStore> {
-    return new SqlTrustingStore(await this.connect(), (write, path) => this.writeBackup(write, path));
+    return new SqlTrustingStore(await this.connect(), (path) => this.backupPath(path));
   }
 
   protected checkHealth(): Promise<HealthReport> {

@@ -22,6 +22,7 @@ import {
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
 import type {
+  CheckedBackup,
   CheckedClaim,
   CheckedDecision,
   CheckedFork,
@@ -57,20 +58,17 @@ import { iterateSessions, querySessions } from './query/sessions.ts';
 import { aggregateStats } from './query/statistics.ts';
 import { iterateToolCalls, queryToolCalls } from './query/tool-calls.ts';
 
-/** Chooses where a backup goes, and has it written. */
-export type WriteBackup = (
-  write: (path: string) => Promise<void>,
-  path: string | undefined,
-) => Promise<string>;
+/** Where a backup goes that is to go to a path, or to a place of the store's choice. */
+export type BackupPath = (path: string | undefined) => string;
 
 /** A connected database as a store: hands each call on to the module of its noun. */
 export class SqlTrustingStore implements TrustingExtendedStore {
   readonly engine: Engine;
-  readonly #writeBackup: WriteBackup;
+  readonly #backupPath: BackupPath;
 
-  constructor(engine: Engine, writeBackup: WriteBackup) {
+  constructor(engine: Engine, backupPath: BackupPath) {
     this.engine = engine;
-    this.#writeBackup = writeBackup;
+    this.#backupPath = backupPath;
   }
 
   get leasesHeld(): number {
@@ -241,9 +239,10 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return checkConsistency(this.engine.context, agentId);
   }
 
-  backup(path: string | undefined): Promise<string> {
-    const { driver } = this.engine.context;
-    return this.#writeBackup(driver.backup.bind(driver), path);
+  async backup(backup: CheckedBackup): Promise<string> {
+    const path = this.#backupPath(backup.path);
+    await this.engine.context.driver.backup({ ...backup, path });
+    return path;
   }
 
   watch(agentId: string, options: CheckedWatch, closing: AbortSignal): AsyncIterable<WatchItem> {

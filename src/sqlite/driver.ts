@@ -1,6 +1,5 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database, Statement as Prepared } from 'better-sqlite3';
-import { StoreUnavailableError } from '../errors.ts';
 import { type Clock, systemClock } from '../model/clock.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
 import {
@@ -14,9 +13,14 @@ import {
   type Step,
 } from '../sql/driver.ts';
 import { type Shape, type Statement, statement } from '../sql/statement.ts';
+import type { CheckedBackup } from '../store/arguments.ts';
+import type { Modes } from '../store/modes.ts';
+import { MEMORY } from '../store/paths.ts';
+import { backUp } from './backup.ts';
 import { type Executor, Refused, runBatch } from './batch.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
+import { loadBetterSqlite } from './load.ts';
 import { NOW, positional } from './positional.ts';
 import { Reader } from './reader.ts';
 import { whenFree } from './when-free.ts';
@@ -32,6 +36,11 @@ const RESERVE_KEYS = statement(
 /** How long reads may follow each other without giving way. */
 const MAX_TURN_MS = 10;
 
+export interface DriverOptions extends WriteQueueOptions {
+  /** Of the files that are created. */
+  readonly modes: Modes;
+}
+
 interface Compiled {
   prepared: Prepared;
   order: readonly number[];
@@ -46,6 +55,7 @@ export class SqliteDriver implements Driver, Executor {
   readonly #db: Database;
   readonly #path: string;
   readonly #busyTimeoutMs: number;
+  readonly #modes: Modes;
   readonly #queue: WriteQueue;
   /** A database in memory has no second connection. */
   readonly #reader: Reader | undefined;
@@ -58,18 +68,14 @@ export class SqliteDriver implements Driver, Executor {
   /** When the first read since the event loop's last turn began. */
   #turnAt: number | undefined;
 
-  constructor(
-    db: BetterSqlite3.Database,
-    path: string,
-    options: WriteQueueOptions,
-    clock: Clock = systemClock,
-  ) {
+  constructor(db: BetterSqlite3.Database, path: string, options: DriverOptions, clock: Clock = systemClock) {
     this.clock = clock;
     this.#db = db;
     this.#path = path;
     this.#busyTimeoutMs = options.busyTimeoutMs;
+    this.#modes = options.modes;
     this.#queue = new WriteQueue(db, options);
-    this.#reader = path === ':memory:' ? undefined : new Reader(path, options.busyTimeoutMs, clock);
+    this.#reader = path === MEMORY ? undefined : new Reader(path, options.busyTimeoutMs, clock);
     this.#begin = db.prepare('BEGIN');
     this.#end = db.prepare('COMMIT');
   }
@@ -190,15 +196,20 @@ export class SqliteDriver implements Driver, Executor {
     this.#wake();
   }
 
-  async backup(path: string): Promise<void> {
+  /**
+   * From a connection of its own, whose transaction sees one moment: however much is written meanwhile, by
+   * whomever, the copy never begins anew. A database in memory has no other connection, and no other writer.
+   */
+  async backup(backup: CheckedBackup & { path: string }): Promise<void> {
+    const memory = this.#path === MEMORY;
+    const db = memory ? this.#db : await this.#another();
     try {
-      await this.#db.backup(path);
+      if (!memory) await this.whenFree(() => holdMoment(db));
+      await backUp(db, memory ? undefined : this.#path, { ...backup, modes: this.#modes });
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      throw new StoreUnavailableError(
-        `The backup to ${path} failed: ${message}. Check that its folder exists, is writable and has room.`,
-        { cause: error },
-      );
+      throw translate(error, this.#path);
+    } finally {
+      if (!memory) db.close();
     }
   }
 
@@ -207,6 +218,11 @@ export class SqliteDriver implements Driver, Executor {
     await this.#reader?.close();
     clearInterval(this.#poll);
     this.#db.close();
+  }
+
+  async #another(): Promise<Database> {
+    const BetterSqlite = await loadBetterSqlite();
+    return new BetterSqlite(this.#path, { readonly: true, timeout: 0 });
   }
 
   #readDataVersion(): number {
@@ -282,4 +298,10 @@ export class SqliteDriver implements Driver, Executor {
     this.#compiled.set(source, compiled);
     return compiled;
   }
+}
+
+/** Begins a transaction that reads: the first read decides which moment all of them see. */
+function holdMoment(db: Database): void {
+  if (!db.inTransaction) db.exec('BEGIN');
+  db.prepare('SELECT count(*) FROM sqlite_master').get();
 }

@@ -1,21 +1,24 @@
 import { CorruptDataError, KodeError, StoreBusyError, StoreUnavailableError } from '../errors.ts';
 import { UniqueViolation } from '../sql/driver.ts';
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
+import { errorCode, messageOf } from '../store/foreign-errors.ts';
 
 export function isBusy(error: unknown): boolean {
-  const code = codeOf(error);
+  const code = errorCode(error) ?? '';
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
 }
 
 /** Turns an error of the driver into one of ours; errors of our own pass. */
 export function translate(error: unknown, path: string): unknown {
   if (error instanceof KodeError || error instanceof UniqueViolation) return error;
-  const code = codeOf(error);
+  const code = errorCode(error) ?? '';
+  const message = messageOf(error);
+  if (/^E[A-Z0-9]+$/.test(code)) {
+    return new StoreUnavailableError(
+      `The file system refused an operation on ${path}: ${message}. Check its folder's permissions, and whether the disk is full or mounted read-only.`,
+      { cause: error },
+    );
+  }
   if (!code.startsWith('SQLITE')) return error;
-  const message = error instanceof Error ? error.message : String(error);
   if (code === 'SQLITE_CONSTRAINT_PRIMARYKEY' || code === 'SQLITE_CONSTRAINT_UNIQUE') {
     return new UniqueViolation(/kode_data_(\w+)\./.exec(message)?.[1] ?? '', error);
   }

@@ -7,6 +7,7 @@ import { describe, generateAgentId, validateAgentId, validateId, validateName } 
 import { encodeJson } from '../model/json.ts';
 import type {
   ApprovalDecision,
+  BackupOptions,
   ClaimOptions,
   ForkOptions,
   LeaseOptions,
@@ -37,6 +38,13 @@ export interface CheckedClaim {
 export interface CheckedWatch {
   /** The cursor after which the events come. */
   since: number;
+  signal: AbortSignal | undefined;
+}
+
+export interface CheckedBackup {
+  /** Undefined for a place of the store's own choice. */
+  path: string | undefined;
+  overwrite: boolean;
   signal: AbortSignal | undefined;
 }
 
@@ -194,10 +202,23 @@ export function checkPrefix(prefix: unknown): string {
   return prefix;
 }
 
-export function checkBackupPath(path: unknown): string | undefined {
-  if (path === undefined) return undefined;
-  if (typeof path === 'string' && path !== '') return path;
-  throw new ValidationError('path', `must be the path of a file, not ${describe(path)}`);
+export function checkBackup(path: unknown, options: BackupOptions | undefined): CheckedBackup {
+  if (path !== undefined && (typeof path !== 'string' || path === '')) {
+    throw new ValidationError('path', `must be the path of a file, not ${describe(path)}`);
+  }
+  if (options === undefined) return { path, overwrite: false, signal: undefined };
+  checkObject('options', options);
+  const { overwrite = false, signal } = options;
+  if (typeof overwrite !== 'boolean') throw new ValidationError('overwrite', 'must be true or false');
+  return { path, overwrite, signal: checkSignal(signal) };
+}
+
+/** By its shape: it may be of another realm. */
+function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;
+  throw new ValidationError('signal', `must be an AbortSignal, not ${describe(signal)}`);
 }
 
 function checkObject(field: string, value: unknown): asserts value is object {

@@ -2,7 +2,7 @@ import type { AgentInfo } from '../model/agent.ts';
 import { validateAgentId } from '../model/ids.ts';
 import type { MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord } from '../model/tool-call.ts';
-import { checkBackupPath, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
+import { checkBackup, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
 import { CheckedStore } from './checked-store.ts';
 import type {
   AgentStats,
@@ -14,6 +14,7 @@ import type {
 import type { Paged } from './lifecycle.ts';
 import type {
   AgentLease,
+  BackupOptions,
   ClaimOptions,
   ConsistencyReport,
   ExtendedStore,
@@ -140,10 +141,10 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     );
   }
 
-  backup(path?: string): Promise<string> {
+  backup(path?: string, options?: BackupOptions): Promise<string> {
     return this.run(
       'backup',
-      () => checkBackupPath(path),
+      () => checkBackup(path, options),
       (backend, checked) => backend.backup(checked),
     );
   }

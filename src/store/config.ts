@@ -18,7 +18,25 @@ export interface PostgresConnection {
   [option: string]: unknown;
 }
 
-export interface SqliteConfig {
+/** Options of a store in a SQLite file. */
+export interface SqliteOptions {
+  /**
+   * `full` (default): an acknowledged commit survives a power cut. `normal`: it survives a crash of the
+   * process, and the last commits may be lost with the power.
+   */
+  durability?: 'full' | 'normal' | undefined;
+  /** How long to wait for other processes that write to the file, in milliseconds. Default 5,000. */
+  busyTimeoutMs?: number | undefined;
+  /** Writes that may wait at a time; one more is a `StoreBusyError`. Default 100,000. */
+  maxQueuedWrites?: number | undefined;
+  /**
+   * The mode of files that the store creates: the database and what lies beside it, backups. Folders get the
+   * same with leave to look into them. Default 0o600; 0o660 for several users of one group.
+   */
+  fileMode?: number | undefined;
+}
+
+export interface SqliteConfig extends SqliteOptions {
   type: 'sqlite';
   dbPath?: string | undefined;
   fileStoreBaseDir?: string | undefined;

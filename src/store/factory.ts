@@ -10,7 +10,15 @@ import {
 import type { ExtendedStore, Store } from './store.ts';
 
 const KNOWN_KEYS: Record<string, readonly string[]> = {
-  sqlite: ['type', 'dbPath', 'fileStoreBaseDir'],
+  sqlite: [
+    'type',
+    'dbPath',
+    'fileStoreBaseDir',
+    'durability',
+    'busyTimeoutMs',
+    'maxQueuedWrites',
+    'fileMode',
+  ],
   postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema'],
   json: ['type', 'baseDir'],
 };
@@ -28,8 +36,9 @@ export async function createExtendedStore(config?: SqliteConfig | PostgresConfig
   // Drivers are loaded by whoever needs one: importing the package loads none.
   if (given.type === 'sqlite') {
     const { SqliteStore } = await import('../sqlite/store.ts');
+    const { type: _type, dbPath, fileStoreBaseDir, ...options } = given;
     return openOrClose(
-      new SqliteStore(sqlitePath(given.dbPath, process.env), storePath(given.fileStoreBaseDir, process.env)),
+      new SqliteStore(sqlitePath(dbPath, process.env), storePath(fileStoreBaseDir, process.env), options),
     );
   }
   if (given.type === 'postgres') {

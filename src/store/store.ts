@@ -200,6 +200,13 @@ export interface ClaimOptions {
   ttlMs?: number | undefined;
 }
 
+export interface BackupOptions {
+  /** Replaces the file that is there. Default: such a file is refused. */
+  overwrite?: boolean | undefined;
+  /** Ends the copying. Nothing is left of it then. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface ExtendedStore extends QueryableStore {
   healthCheck(): Promise<HealthReport>;
   checkConsistency(agentId?: string): Promise<ConsistencyReport>;
@@ -207,8 +214,11 @@ export interface ExtendedStore extends QueryableStore {
   batchFork(agentId: string, count: number): Promise<string[]>;
   /** Leases agents that nobody holds and that died while running or whose approvals are all decided. */
   claimResumable(options: ClaimOptions): Promise<AgentLease[]>;
-  /** A consistent copy of the database while it is in use. SQLite only. */
-  backup(path?: string): Promise<string>;
+  /**
+   * A consistent copy of the database while it is in use; returns its path. Without one it goes to `backups` in
+   * the store's folder. It has its name when it is whole and on disk. SQLite only.
+   */
+  backup(path?: string, options?: BackupOptions): Promise<string>;
   /** Follows an agent's events, from any process, until the agent is deleted or the caller stops. */
   watch(agentId: string, options?: WatchOptions): AsyncIterable<WatchItem>;
 }

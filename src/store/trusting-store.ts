@@ -15,7 +15,14 @@ import type {
 import type { EncodedCommit, EncodedDocument, EncodedEvent } from '../model/encode-commit.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
-import type { CheckedClaim, CheckedDecision, CheckedFork, CheckedLease, CheckedWatch } from './arguments.ts';
+import type {
+  CheckedBackup,
+  CheckedClaim,
+  CheckedDecision,
+  CheckedFork,
+  CheckedLease,
+  CheckedWatch,
+} from './arguments.ts';
 import type { AgentStats } from './filters.ts';
 import type { Paged, Settling } from './lifecycle.ts';
 import type { AgentLease, ConsistencyReport, WatchItem } from './store.ts';
@@ -86,7 +93,7 @@ export interface TrustingExtendedStore extends TrustingStore {
   /** New agents of these ids, all or none of them. */
   batchFork(agentId: string, agentIds: string[]): Promise<string[]>;
   claimResumable(claim: CheckedClaim): Promise<AgentLease[]>;
-  backup(path: string | undefined): Promise<string>;
+  backup(backup: CheckedBackup): Promise<string>;
   /** Ends with the watcher's own signal and with `closing`. */
   watch(agentId: string, options: CheckedWatch, closing: AbortSignal): AsyncIterable<WatchItem>;
 }

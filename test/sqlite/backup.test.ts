@@ -1,8 +1,8 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KodeError, StoreConfigError } from '../../src/errors.ts';
+import { KodeError, StoreConfigError, ValidationError } from '../../src/errors.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { answers, asks, collect, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { startChild } from '../support/child.ts';
@@ -36,6 +36,16 @@ async function check(copy: string, id: string): Promise<number> {
   await restored.appendMessages(id, [user('on')]);
   await restored.close();
   return toolCalls.length;
+}
+
+/** Enough for many steps of copying. */
+async function fillForBackup(filled: SqliteStore): Promise<void> {
+  const text = 'x'.repeat(100_000);
+  await createAgent(
+    filled,
+    'a',
+    Array.from({ length: 40 }, () => user(text)),
+  );
 }
 
 describe('a backup', () => {
@@ -86,15 +96,65 @@ describe('a backup', () => {
     for (const copy of copies) await check(copy, 'a');
   });
 
-  it('replaces an older one of the same path', async () => {
+  it('S6 replaces an older one of the same path if it is told to', async () => {
     const copy = join(directory, 'copy.db');
     await createAgent(store, 'a');
     await store.backup(copy);
     await createAgent(store, 'b', [asks('t')]);
-    await store.backup(copy);
+    const before = await readFile(copy);
+    await expect(store.backup(copy)).rejects.toThrow(/copy\.db exists already.*overwrite: true/);
+    await expect(store.backup(copy, { overwrite: false })).rejects.toBeInstanceOf(ValidationError);
+    expect((await readFile(copy)).equals(before)).toBe(true);
+    expect(await store.backup(copy, { overwrite: true })).toBe(copy);
     const restored = new SqliteStore(copy);
     expect(await restored.list()).toEqual(['a', 'b']);
+    // Its log would be taken for the new file's.
+    await expect(store.backup(copy, { overwrite: true })).rejects.toThrow(/copy\.db-wal.*open there/);
     await restored.close();
+    await store.backup(copy, { overwrite: true });
+  });
+
+  it('S6 that is killed leaves nothing under its name, and the next one cleans up', async () => {
+    await fillForBackup(store);
+    await store.close();
+    const folder = join(directory, 'copies');
+    const copy = join(folder, 'copy.db');
+    const child = startChild(new URL('./backup.child.ts', import.meta.url), { args: [path, copy] });
+    expect(await child.rest()).toEqual(['in the middle']);
+    const [left, ...others] = await readdir(folder);
+    expect(left).toMatch(/^\.kode-backup-.*\.partial$/);
+    expect(others.filter((name) => !name.endsWith('-journal'))).toEqual([]);
+
+    store = new SqliteStore(path);
+    await writeFile(join(folder, '.kode-backup-of-mine.partial'), 'not ours');
+    await store.backup(copy);
+    expect((await readdir(folder)).sort()).toEqual(['.kode-backup-of-mine.partial', 'copy.db']);
+    const restored = new SqliteStore(copy);
+    expect((await restored.checkConsistency()).issues).toEqual([]);
+    expect(await restored.loadMessages('a')).toEqual(await store.loadMessages('a'));
+    await restored.close();
+  });
+
+  it('S6 that is aborted or fails leaves nothing', async () => {
+    await fillForBackup(store);
+    const folder = join(directory, 'copies');
+    const stop = new AbortController();
+    const copying = store.backup(join(folder, 'copy.db'), { signal: stop.signal });
+    setImmediate(() => stop.abort(new Error('enough')));
+    await expect(copying).rejects.toThrow('enough');
+    await expect(store.backup(join(folder, 'copy.db'), { signal: stop.signal })).rejects.toThrow('enough');
+    expect(await readdir(folder)).toEqual([]);
+    await mkdir(join(folder, 'copy.db'));
+    await expect(store.backup(join(folder, 'copy.db'), { overwrite: true })).rejects.toThrow(/no file/);
+    expect(await readdir(folder)).toEqual(['copy.db']);
+  });
+
+  it.each([
+    [{ overwrite: 'yes' }, /overwrite/],
+    [{ signal: 5 }, /signal/],
+    [5, /options/],
+  ])('with options %j is refused', async (options, named) => {
+    await expect(store.backup(join(directory, 'copy.db'), options as never)).rejects.toThrow(named);
   });
 
   it('of a database in memory is a file', async () => {
@@ -107,6 +167,10 @@ describe('a backup', () => {
   it('onto the database itself is refused', async () => {
     await createAgent(store, 'a', [user('x')]);
     await expect(store.backup(path)).rejects.toBeInstanceOf(StoreConfigError);
+    await symlink(path, join(directory, 'same.db'));
+    await expect(store.backup(join(directory, 'same.db'), { overwrite: true })).rejects.toBeInstanceOf(
+      StoreConfigError,
+    );
     await expect(store.backup(join(directory, 'files', '..', 'agents.db'))).rejects.toBeInstanceOf(
       StoreConfigError,
     );

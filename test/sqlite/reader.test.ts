@@ -5,6 +5,7 @@ import { run, runBatch, type Script } from '../../src/sql/driver.ts';
 import { statement } from '../../src/sql/statement.ts';
 import { SqliteDriver } from '../../src/sqlite/driver.ts';
 import { loadBetterSqlite } from '../../src/sqlite/load.ts';
+import { modesOf } from '../../src/store/modes.ts';
 import { startChild } from '../support/child.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 
@@ -26,7 +27,11 @@ beforeEach(async () => {
   directory = await makeTemporaryDirectory();
   path = join(directory, 'things.db');
   const Database = await loadBetterSqlite();
-  driver = new SqliteDriver(new Database(path), path, { busyTimeoutMs: 1_000, maxQueuedWrites: 100 });
+  driver = new SqliteDriver(new Database(path), path, {
+    busyTimeoutMs: 1_000,
+    maxQueuedWrites: 100,
+    modes: modesOf(),
+  });
   driver.pragma('journal_mode = WAL');
   await driver.write(MAKE, []);
 });
@@ -98,7 +103,11 @@ describe('a heavy read', () => {
     await driver.close();
     const gone = join(directory, 'gone.db');
     const Database = await loadBetterSqlite();
-    driver = new SqliteDriver(new Database(':memory:'), gone, { busyTimeoutMs: 0, maxQueuedWrites: 100 });
+    driver = new SqliteDriver(new Database(':memory:'), gone, {
+      busyTimeoutMs: 0,
+      maxQueuedWrites: 100,
+      modes: modesOf(),
+    });
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(StoreUnavailableError);
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(/reads for statistics/);
   });

@@ -8,6 +8,7 @@ import { SqliteDriver } from '../../src/sqlite/driver.ts';
 import { isBusy } from '../../src/sqlite/errors.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { MAX_UNITS, WriteQueue, type WriteQueueOptions } from '../../src/sqlite/write-queue.ts';
+import { modesOf } from '../../src/store/modes.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { transactionsInLog } from './write-ahead-log.ts';
 
@@ -140,7 +141,11 @@ describe('a driver under many writes and reads at once', () => {
   it('S1 neither nests transactions nor refuses one', async () => {
     const ADD = statement('add', 'INSERT INTO things DEFAULT VALUES');
     const COUNT = statement('count', 'SELECT count(*) AS things FROM things');
-    const driver = new SqliteDriver(db, path, { busyTimeoutMs: 5_000, maxQueuedWrites: 10_000 });
+    const driver = new SqliteDriver(db, path, {
+      busyTimeoutMs: 5_000,
+      maxQueuedWrites: 10_000,
+      modes: modesOf(),
+    });
     // More than share a transaction, several times over, so that one begins while others are acknowledged.
     await Promise.all(
       Array.from({ length: 10 * MAX_UNITS }, async (_, n) => {

@@ -1,0 +1,64 @@
+import type BetterSqlite3 from 'better-sqlite3';
+import type { Clock } from '../model/clock.ts';
+import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
+import { statement } from '../sql/statement.ts';
+import { makeFile } from '../store/new-files.ts';
+import { MEMORY } from '../store/paths.ts';
+import { SqliteDriver } from './driver.ts';
+import { translate } from './errors.ts';
+import { loadBetterSqlite } from './load.ts';
+import type { Settings } from './options.ts';
+import { makeFolderOf } from './place.ts';
+
+const JOURNAL_SIZE_LIMIT = 64 * 1024 * 1024;
+/**
+ * Half of SQLite's default: most of what a turn changes is one entry on a page of each index, and the log
+ * takes whole pages. With 4,096 a turn would log two thirds more.
+ */
+const PAGE_SIZE = 2_048;
+/**
+ * Pages in the log before they are moved to the database: 16 MB. A turn writes some 30 pages, most of them the
+ * same ones again, so at SQLite's default of 1,000 a checkpoint's syncs would come every 30 turns.
+ */
+const CHECKPOINT_PAGES = 8_000;
+
+const MIGRATIONS_TABLE = statement(
+  'migrations_table',
+  "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'kode_data_migrations'",
+);
+
+/** Opens the database at a path, creates it where there is none, and brings its schema up to date. */
+export async function openDatabase(path: string, settings: Settings, clock: Clock): Promise<SqliteDriver> {
+  const Database = await loadBetterSqlite();
+  if (path !== MEMORY) await makeFolderOf(path, settings.modes);
+  let db: BetterSqlite3.Database | undefined;
+  try {
+    // SQLite itself would let everybody read it. What it puts beside the database has the database's mode.
+    if (path !== MEMORY) await makeFile(path, settings.modes);
+    // SQLite's own waiting would block the event loop: see `whenFree`.
+    db = new Database(path, { timeout: 0 });
+    const driver = new SqliteDriver(db, path, settings, clock);
+    await driver.whenFree(() => configure(driver, settings));
+    const present = await driver.read(MIGRATIONS_TABLE, []);
+    if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
+      await driver.transact(() => migrate(driver.dialect, clock.now()));
+    }
+    return driver;
+  } catch (error) {
+    db?.close();
+    throw translate(error, path);
+  }
+}
+
+function configure(driver: SqliteDriver, { durability }: Settings): void {
+  // Of a file that is there already neither changes.
+  driver.pragma(`page_size = ${PAGE_SIZE}`);
+  driver.pragma('journal_mode = WAL');
+  driver.pragma(`journal_size_limit = ${JOURNAL_SIZE_LIMIT}`);
+  driver.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  // In WAL mode NORMAL doesn't sync commits at all; better-sqlite3 leaves it there.
+  driver.pragma(`synchronous = ${durability === 'normal' ? 'NORMAL' : 'FULL'}`);
+  // On macOS fsync doesn't reach the platter.
+  if (process.platform === 'darwin' && durability !== 'normal') driver.pragma('fullfsync = ON');
+  driver.pragma('foreign_keys = ON');
+}
