@@ -13,6 +13,14 @@ export class KodeError extends Error {
   }
 }
 
+const SHOWN_LENGTH = 80;
+
+/** A text that came from outside, as it stands in a message: in quotes, and only its beginning if it is long. */
+export function quoted(value: string): string {
+  const shown = value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value;
+  return JSON.stringify(shown);
+}
+
 /** The configuration (a constructor argument or an environment variable) is missing or wrong. */
 export class StoreConfigError extends KodeError {
   constructor(message: string, options?: { cause?: unknown }) {
@@ -78,7 +86,7 @@ export class AlreadyDecidedError extends KodeError {
   constructor(agentId: string, toolCallId: string, decision: string) {
     super(
       'ALREADY_DECIDED',
-      `The approval of tool call "${toolCallId}" of agent "${agentId}" was decided before ("${decision}"). A decision is final: load the call to see who made it.`,
+      `The approval of tool call ${quoted(toolCallId)} of agent "${agentId}" was decided before ("${decision}"). A decision is final: load the call to see who made it.`,
     );
     this.agentId = agentId;
     this.toolCallId = toolCallId;

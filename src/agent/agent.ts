@@ -294,6 +294,7 @@ export class Agent {
       spawn: (call, callSignal) =>
         spawner(journal.agentId, call.callSeq, callSignal, this.#helpersOf(call.toolCallId)),
       cleared: new Set(),
+      watched: false,
       steps: 0,
       usage: {},
     };

@@ -48,13 +48,10 @@ export async function askModel(turn: Turn): Promise<StepAnswer> {
   turn.emit({ type: 'start-step', stepNumber });
   const deltas = new DeltaWriter(turn, stepNumber);
   try {
-    const answer = await callModel(turn, request, (part) => {
+    return await callModel(turn, request, (part) => {
       deltas.add(part);
       if (SHOWN_AT_ONCE.test(part.type)) turn.emit(part as unknown as AgentStreamPart);
     });
-    // What isn't stored mustn't stay on show.
-    if (answer.blocks.length === 0) await deltas.retract();
-    return answer;
   } finally {
     await deltas.stop();
   }

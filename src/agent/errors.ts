@@ -1,4 +1,4 @@
-import { KodeError } from '../errors.ts';
+import { KodeError, quoted } from '../errors.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 
 /** The agent waits for decisions: `calls` says on which. Decide each, then call `run()`. */
@@ -7,7 +7,7 @@ export class ApprovalRequiredError extends KodeError {
   readonly calls: readonly ToolCallRecord[];
 
   constructor(agentId: string, calls: readonly ToolCallRecord[]) {
-    const names = calls.map((call) => `${call.toolName} (${call.toolCallId})`).join(', ');
+    const names = calls.map((call) => `${quoted(call.toolName)} (${quoted(call.toolCallId)})`).join(', ');
     super(
       'APPROVAL_REQUIRED',
       `Agent "${agentId}" waits for a decision on ${names}. Decide with approve() or deny(), or with the store's decideApproval(), then go on with run().`,

@@ -9,22 +9,25 @@ export class ShownAnswer {
   readonly turnId: string;
   /** The place that the answer's message will have. */
   readonly messageSeq: number;
-  readonly #parts: DeltaPart[] = [];
+  /** By their place in the answer, in the order in which they began. */
+  readonly #parts = new Map<number, ShownPart>();
 
   constructor(turnId: string, messageSeq: number) {
     this.turnId = turnId;
     this.messageSeq = messageSeq;
   }
 
-  /** The parts for what a delta has that the ones before hadn't. A delta holds the answer from its beginning. */
+  /** The parts for what a delta adds. It may come twice, where it isn't known whether it was stored. */
   grow(parts: readonly DeltaPart[]): AgentStreamPart[] {
-    return parts.flatMap((part, i) => {
-      const shown = this.#parts[i] ?? { ...part, text: '' };
-      this.#parts[i] = shown;
-      const fresh = part.text.slice(shown.text.length);
-      if (fresh === '') return [];
+    return parts.flatMap((part) => {
+      const { index, at, text } = part;
+      const shown = this.#parts.get(index) ?? { ...part, text: '' };
+      const fresh = text.slice(shown.text.length - at);
+      // What is missing in between comes with the stored answer.
+      if (at > shown.text.length || fresh === '') return [];
       const start = shown.text === '' ? [startOf(part)] : [];
-      shown.text = part.text;
+      shown.text += fresh;
+      this.#parts.set(index, shown);
       return [...start, deltaOf(part, fresh)];
     });
   }
@@ -37,7 +40,7 @@ export class ShownAnswer {
         parts.push({ type: 'file', file: { base64: block.base64, mediaType: filePart(block).mediaType } });
       }
       if (!isText(block) && !isReasoning(block)) continue;
-      const whole = { type: block.type, id: `${this.messageSeq}.${i}`, text: saidIn(block) } as DeltaPart;
+      const whole = { type: block.type, id: `${this.messageSeq}.${i}`, text: saidIn(block) } as ShownPart;
       const shown = this.#take(whole);
       const { id, text } = shown ?? { ...whole, text: '' };
       const fresh = whole.text.slice(text.length);
@@ -54,32 +57,38 @@ export class ShownAnswer {
 
   /** Ends what was shown. */
   end(): AgentStreamPart[] {
-    return this.#parts.splice(0).flatMap((part) => (part.text === '' ? [] : [endOf(part)]));
+    const shown = [...this.#parts.values()];
+    this.#parts.clear();
+    return shown.map(endOf);
   }
 
   /** Blocks and deltas have the same order, but a block may be missing where it had no text or couldn't be kept. */
-  #take({ type, text }: DeltaPart): DeltaPart | undefined {
-    const at = this.#parts.findIndex(
-      (part) => part.type === type && part.text !== '' && text.startsWith(part.text),
-    );
-    return at === -1 ? undefined : this.#parts.splice(at, 1)[0];
+  #take({ type, text }: ShownPart): ShownPart | undefined {
+    for (const [index, part] of this.#parts) {
+      if (part.type !== type || !text.startsWith(part.text)) continue;
+      this.#parts.delete(index);
+      return part;
+    }
+    return undefined;
   }
 }
+
+type ShownPart = Pick<DeltaPart, 'type' | 'id' | 'text' | 'toolName'>;
 
 function saidIn(block: TextBlock | ReasoningBlock): string {
   return block.type === 'text' ? block.text : block.reasoning;
 }
 
-function startOf({ type, id, toolName = '' }: DeltaPart): AgentStreamPart {
+function startOf({ type, id, toolName = '' }: ShownPart): AgentStreamPart {
   return type === 'tool-input' ? { type: 'tool-input-start', id, toolName } : { type: `${type}-start`, id };
 }
 
-function deltaOf({ type, id }: DeltaPart, text: string): AgentStreamPart {
+function deltaOf({ type, id }: ShownPart, text: string): AgentStreamPart {
   return type === 'tool-input'
     ? { type: 'tool-input-delta', id, delta: text }
     : { type: `${type}-delta`, id, text };
 }
 
-function endOf({ type, id }: DeltaPart): AgentStreamPart {
+function endOf({ type, id }: ShownPart): AgentStreamPart {
   return { type: `${type}-end`, id };
 }

@@ -36,6 +36,8 @@ export interface Turn {
   readonly emit: (part: AgentStreamPart) => void;
   /** Calls that need no approval, or have it: they are asked about once. */
   readonly cleared: Set<number>;
+  /** Whether somebody followed the turn from elsewhere when that was last looked at. */
+  watched: boolean;
   /** Model calls so far. */
   steps: number;
   usage: TokenUsage;

@@ -40,8 +40,8 @@ export function apply(state: AgentState, entry: Entry, now: number): void {
   state.version = entry.version;
   state.lastAt = Math.max(state.lastAt, entry.at);
   state.n = entry.n;
-  if (entry.keep || entry.messages) state.stepN = entry.n;
-  if (state.stepN === entry.n || entry.calls || entry.compaction || entry.snapshot) state.historyN = entry.n;
+  const history = entry.keep ?? entry.messages ?? entry.calls ?? entry.compaction ?? entry.snapshot;
+  if (history !== undefined) state.historyN = entry.n;
   if (entry.operation) applyOperation(state, entry.operation, entry.n, now);
 }
 

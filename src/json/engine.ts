@@ -4,6 +4,7 @@ import { randomBytes } from '../model/crypto.ts';
 import { AgentFiles } from './agent-files.ts';
 import type { AgentCell } from './cell.ts';
 import { AgentCells } from './cells.ts';
+import { Deltas } from './deltas.ts';
 import { Disk } from './disk.ts';
 import { Leases } from './leases.ts';
 import { LogReader } from './load.ts';
@@ -24,6 +25,7 @@ export class Engine {
   readonly clock: Clock;
   readonly files: AgentFiles;
   readonly leases: Leases;
+  readonly deltas: Deltas;
   readonly #cells: AgentCells;
   readonly #reclaimer: Reclaimer;
   readonly #lock: StoreLock;
@@ -36,6 +38,7 @@ export class Engine {
     const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
     this.files = new AgentFiles(paths, disk, reader, clock, { durability, readOnly: false, fenced: false });
     this.leases = new Leases(lock.generation, clock);
+    this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
     this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));

@@ -1,4 +1,4 @@
-import { AlreadyDecidedError, ValidationError } from '../errors.ts';
+import { AlreadyDecidedError, quoted, ValidationError } from '../errors.ts';
 import type { CallState } from '../model/call-book.ts';
 import { decidedCall } from '../model/decided-call.ts';
 import { decisionEvent } from '../model/decision-event.ts';
@@ -36,13 +36,13 @@ function findAwaiting(state: AgentState, { toolCallId, callSeq }: CheckedDecisio
   const { agentId } = state.header;
   const calls = state.conversation.calls.withId(toolCallId);
   if (calls.length === 0) {
-    throw new ValidationError('toolCallId', `agent "${agentId}" has no tool call "${toolCallId}"`);
+    throw new ValidationError('toolCallId', `agent "${agentId}" has no tool call ${quoted(toolCallId)}`);
   }
   const meant = callSeq === undefined ? calls : calls.filter((call) => call.callSeq === callSeq);
   if (meant.length === 0) {
     throw new ValidationError(
       'callSeq',
-      `agent "${agentId}" has no tool call ${callSeq} with the id "${toolCallId}"`,
+      `agent "${agentId}" has no tool call ${callSeq} with the id ${quoted(toolCallId)}`,
     );
   }
   const awaiting = meant.find((call) => call.state === 'approval_required');
@@ -51,6 +51,6 @@ function findAwaiting(state: AgentState, { toolCallId, callSeq }: CheckedDecisio
   if (decision) throw new AlreadyDecidedError(agentId, toolCallId, decision);
   throw new ValidationError(
     'toolCallId',
-    `tool call "${toolCallId}" doesn't await a decision: it is ${meant[0]?.state}`,
+    `tool call ${quoted(toolCallId)} doesn't await a decision: it is ${meant[0]?.state}`,
   );
 }

@@ -46,8 +46,6 @@ export interface AgentState {
   n: number;
   /** The last entry that a fork's history depends on. */
   historyN: number;
-  /** The last entry that changed the messages: streamed text from before it is over. */
-  stepN: number;
   version: number;
   updatedAt: number;
   /** The newest instant given out: none is earlier than the one before. */
@@ -77,7 +75,6 @@ export function emptyState(header: LogHeader, conversation = new Conversation())
     header,
     n: 0,
     historyN: 0,
-    stepN: 0,
     version: 0,
     updatedAt: header.createdAt,
     lastAt: Number.NEGATIVE_INFINITY,

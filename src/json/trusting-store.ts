@@ -18,6 +18,7 @@ import {
   type EncodedDocument,
   type EncodedEvent,
   emptyCommit,
+  endsStep,
 } from '../model/encode-commit.ts';
 import type { Message } from '../model/message.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
@@ -27,7 +28,6 @@ import type { AgentLease } from '../store/store.ts';
 import type { TrustingStore } from '../store/trusting-store.ts';
 import type { EventQuery } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
-import { readDelta, writeDelta } from './delta-file.ts';
 import type { Disk } from './disk.ts';
 import { readDocument } from './document-files.ts';
 import { deleteDocument, saveDocument } from './documents.ts';
@@ -106,14 +106,16 @@ export class JsonTrustingStore implements TrustingStore {
     }
   }
 
-  saveDelta(agentId: string, delta: string): Promise<void> {
-    return this.#use(agentId, ({ directory, state }) =>
-      writeDelta(this.#disk, directory, state.stepN, delta),
-    );
+  saveDelta(agentId: string, delta: string): Promise<boolean> {
+    return this.#use(agentId, ({ state }) => this.#engine.deltas.add(state.header, delta));
   }
 
-  loadDelta(agentId: string): Promise<Delta | undefined> {
-    return this.#use(agentId, ({ directory, state }) => readDelta(this.#disk, directory, state.stepN));
+  loadDelta(agentId: string): Promise<Delta[]> {
+    return this.#use(agentId, ({ state }) => this.#engine.deltas.load(state.header));
+  }
+
+  isWatched(agentId: string): Promise<boolean> {
+    return this.#use(agentId, () => this.#engine.deltas.isWatched(agentId));
   }
 
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined> {
@@ -187,11 +189,13 @@ export class JsonTrustingStore implements TrustingStore {
   ): Promise<CommitResult> {
     const { leases } = this.#engine;
     const options = () => ({ replace, fence: leases.check.bind(leases), now: this.#clock.now() });
-    return this.#engine.cell(agentId).write(
+    const result = await this.#engine.cell(agentId).write(
       (state) => planCommit(state, change, options()),
       // Whoever comes with a lease means the agent that the lease was for.
       creates && !change.lease ? () => planCreation(agentId, newKey(), change, options()) : undefined,
     );
+    if (replace || endsStep(change)) this.#engine.deltas.drop(agentId);
+    return result;
   }
 
   get #disk(): Disk {

@@ -119,7 +119,7 @@ export interface SnapshotInfo {
   metadata?: Record<string, unknown>;
 }
 
-/** A piece of streamed text: the latest overwrites the one before, and a commit of its step ends it. */
+/** A piece of streamed text, as its writer chose it. Pieces are appended, and removed with their step. */
 export type Delta = Record<string, unknown>;
 
 /** Further kinds of state that agent runtimes keep per agent. */

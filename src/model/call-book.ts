@@ -1,4 +1,4 @@
-import { ValidationError } from '../errors.ts';
+import { quoted, ValidationError } from '../errors.ts';
 import type { EncodedUpdate, StoredApproval, StoredAudit } from './call-update.ts';
 import type { EncodedMessage, OpenedCall } from './encode-message.ts';
 import { isTerminal, stateRank, type ToolCallState } from './tool-call.ts';
@@ -129,7 +129,7 @@ export class CallBook {
     if (update.callSeq !== undefined) {
       throw new ValidationError(
         `${update.field}.callSeq`,
-        `the agent has no tool call ${update.callSeq} with the id "${update.toolCallId}"; leave callSeq out to open one`,
+        `the agent has no tool call ${update.callSeq} with the id ${quoted(update.toolCallId)}; leave callSeq out to open one`,
       );
     }
     if (update.toolName === undefined) {
@@ -330,6 +330,6 @@ function assertUnchanged(call: CallState, update: EncodedUpdate): void {
   if (!differs) return;
   throw new ValidationError(
     update.field,
-    `tool call "${call.toolCallId}" (callSeq ${call.callSeq}) has ended as ${call.state} and can't change any more; a new call needs a tool_use block of its own`,
+    `tool call ${quoted(call.toolCallId)} (callSeq ${call.callSeq}) has ended as ${call.state} and can't change any more; a new call needs a tool_use block of its own`,
   );
 }

@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts';
-import { describe, validateName } from './ids.ts';
+import { describe, validateCallName } from './ids.ts';
 import { toInstant } from './instants.ts';
 import { encodeJson } from './json.ts';
 import {
@@ -73,12 +73,12 @@ function encodeUpdate(record: unknown, field: string): EncodedUpdate {
     if (!KEYS.has(key)) throw new ValidationError(`${field}.${key}`, 'is no field of a tool call record');
   }
   const given = record as ToolCallUpdate;
-  validateName(`${field}.toolCallId`, given.toolCallId);
+  validateCallName(`${field}.toolCallId`, given.toolCallId);
   const update: EncodedUpdate = { field, toolCallId: given.toolCallId };
   if (given.callSeq !== undefined) update.callSeq = ordinal(`${field}.callSeq`, given.callSeq);
   if (given.messageSeq !== undefined) update.messageSeq = ordinal(`${field}.messageSeq`, given.messageSeq);
   if (given.toolName !== undefined) {
-    validateName(`${field}.toolName`, given.toolName);
+    validateCallName(`${field}.toolName`, given.toolName);
     update.toolName = given.toolName;
   }
   if (given.input !== undefined) update.input = encodeJson(given.input, `${field}.input`);

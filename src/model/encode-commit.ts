@@ -138,6 +138,11 @@ export function emptyCommit(): EncodedCommit {
   };
 }
 
+/** Whether pieces of streamed text end with it: they are in the conversation by now, or were given up. */
+export function endsStep({ messages, info }: EncodedCommit): boolean {
+  return messages.length > 0 || info?.status !== undefined;
+}
+
 export function encodeEvents(events: unknown): EncodedEvent[] {
   if (!Array.isArray(events))
     throw new ValidationError('events', `must be an array, not ${describe(events)}`);

@@ -1,7 +1,7 @@
 import { ValidationError } from '../errors.ts';
 import { AGENT_STATUSES, type AgentInfoInput, type AgentStatus } from './agent.ts';
 import { checkText, ordinal } from './call-update.ts';
-import { describe, validateName } from './ids.ts';
+import { describe, validateCallName, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
 import { encodeJson } from './json.ts';
 
@@ -60,7 +60,8 @@ export function encodeInfo(agentId: string, info: AgentInfoInput): EncodedInfo {
   for (const key of ['userId', 'parentAgentId', 'parentToolCallId'] as const) {
     const value: unknown = info[key];
     if (value === undefined) continue;
-    if (value !== null) validateName(`info.${key}`, value);
+    if (value !== null && key === 'parentToolCallId') validateCallName(`info.${key}`, value);
+    else if (value !== null) validateName(`info.${key}`, value);
     encoded[key] = value as string | null;
   }
   if (info.status !== undefined) encoded.status = checkStatus(info.status);

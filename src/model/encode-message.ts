@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts';
-import { describe, validateName } from './ids.ts';
+import { describe, validateCallName } from './ids.ts';
 import { checkJson, encodeJson } from './json.ts';
 import type { Message, Role } from './message.ts';
 
@@ -68,13 +68,13 @@ function encodeBlock(block: unknown, field: string, encoded: EncodedMessage): vo
   for (const key of Object.keys(block)) checkJson((block as Record<string, unknown>)[key], `${field}.${key}`);
   if (type === 'tool_use') {
     const { id, name, input } = block as { id?: unknown; name?: unknown; input?: unknown };
-    validateName(`${field}.id`, id);
-    validateName(`${field}.name`, name);
+    validateCallName(`${field}.id`, id);
+    validateCallName(`${field}.name`, name);
     encoded.kinds.tool_use = true;
     encoded.opens.push({ id, name, input: input === undefined ? '{}' : encodeJson(input, `${field}.input`) });
   } else if (type === 'tool_result') {
     const { tool_use_id: id } = block as { tool_use_id?: unknown };
-    validateName(`${field}.tool_use_id`, id);
+    validateCallName(`${field}.tool_use_id`, id);
     encoded.kinds.tool_result = true;
     encoded.answers.push(id);
   } else if (type === 'text') {

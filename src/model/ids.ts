@@ -52,6 +52,20 @@ export function validateName(
   }
 }
 
+/** What is kept of a call's id and of a tool's name. */
+export const MAX_CALL_NAME_BYTES = 65_536;
+
+/**
+ * Ids of calls and names of tools come from models and providers, and are kept as they come: gateways put
+ * signatures into ids, and some leave them empty. Any text will do, up to 64 KB.
+ */
+export function validateCallName(field: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw new ValidationError(field, `must be a string, not ${describe(value)}`);
+  if (value.length * 3 > MAX_CALL_NAME_BYTES && Buffer.byteLength(value) > MAX_CALL_NAME_BYTES) {
+    throw new ValidationError(field, `must be at most ${MAX_CALL_NAME_BYTES} bytes long`);
+  }
+}
+
 /** A value's kind, for messages: never its content, which may be large or secret. */
 export function describe(value: unknown): string {
   if (value === null) return 'null';

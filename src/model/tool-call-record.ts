@@ -1,3 +1,4 @@
+import { quoted } from '../errors.ts';
 import type { CallState } from './call-book.ts';
 import type { StoredApproval, StoredAudit } from './call-update.ts';
 import { parseJson } from './stored-json.ts';
@@ -42,5 +43,5 @@ function toEntry(entry: StoredAudit): AuditEntry {
 }
 
 function placeIn({ callSeq, toolCallId }: RecordedCall, what: string): string {
-  return `${what} of tool call ${callSeq} ("${toolCallId}")`;
+  return `${what} of tool call ${callSeq} (${quoted(toolCallId)})`;
 }

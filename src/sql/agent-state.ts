@@ -23,6 +23,8 @@ export interface HeadState {
   bookmarkSeq: number | null;
   bookmarkAt: number | null;
   breakpoint: string | null;
+  /** Pieces of streamed text may be stored, which end with their step. */
+  hasDeltas: boolean;
 }
 
 /** A piece of a conversation: the messages [lo, hi) and the calls [callLo, callHi) of one branch. */
@@ -66,7 +68,8 @@ function stateOf(own: string): string {
      FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
    SELECT h.tree, h.agent, h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
      h.unanswered_calls, h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
-     h.breakpoint, c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
+     h.breakpoint, CASE WHEN EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent) THEN 1 ELSE 0 END AS has_deltas,
+     c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
    FROM own h CROSS JOIN chain c ORDER BY c.depth`;
 }
 
@@ -127,6 +130,7 @@ function decodeState(rows: Row[]): AgentState | undefined {
     bookmarkSeq: numberOrNull(row.bookmark_seq),
     bookmarkAt: numberOrNull(row.bookmark_at),
     breakpoint: text(row.breakpoint),
+    hasDeltas: number(row.has_deltas) === 1,
   };
   return {
     keys: { tree: number(row.tree), agent: number(row.agent) },

@@ -7,6 +7,7 @@ import { parseJson } from '../model/stored-json.ts';
 import type { ToolCallRecord, ToolCallState } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
 import type { Row, SqlValue } from './driver.ts';
+import { exactText, indexKey, longText } from './index-key.ts';
 import { KIND_BITS, STATE_CODES, STATUS_CODES } from './schema/tables.ts';
 
 export { parseJson, toRecord };
@@ -63,6 +64,7 @@ export const INFO_COLUMNS = [
   'heads.bookmark_at',
   'heads.breakpoint',
   'heads.version',
+  'agents.long_parent_call_id',
 ] as const;
 
 /** A row that begins with these columns. Absent stays absent, and keys are assigned one by one: see `toRecord`. */
@@ -75,7 +77,7 @@ export function decodeInfo(row: readonly SqlValue[]): AgentInfo {
   info.configVersion = String(row[4]);
   info.lineage = parseJson(row[5], () => `lineage of agent "${row[0]}"`) as string[];
   if (row[6] !== null) info.parentAgentId = String(row[6]);
-  if (row[7] !== null) info.parentToolCallId = String(row[7]);
+  if (row[7] !== null) info.parentToolCallId = exactText(row[7], row[17]);
   info.messageCount = number(row[11]);
   info.lastSfpIndex = number(row[12]);
   if (row[13] !== null) info.lastBookmark = { seq: number(row[13]), timestamp: number(row[14]) };
@@ -97,8 +99,8 @@ export function decodeCallState(row: Row, ownBranch: number): CallState {
   const where = `tool call ${row.call_seq} ("${row.tool_call_id}")`;
   return {
     callSeq: number(row.call_seq),
-    toolCallId: String(row.tool_call_id),
-    toolName: String(row.tool_name),
+    toolCallId: exactText(row.tool_call_id, row.long_id),
+    toolName: exactText(row.tool_name, row.long_name),
     state: STATES[number(row.state)] ?? 'pending',
     isError: number(row.is_error) === 1,
     approval: parseJson(row.approval, `approval of ${where}`) as StoredApproval,
@@ -136,14 +138,16 @@ export const RECORD_COLUMNS = [
   'error',
   'approval',
   'audit',
+  'long_id',
+  'long_name',
 ] as const;
 
 /** A row that begins with these columns. */
 export function decodeRecord(row: readonly SqlValue[]): ToolCallRecord {
   return toRecord({
     callSeq: number(row[0]),
-    toolCallId: String(row[1]),
-    toolName: String(row[2]),
+    toolCallId: exactText(row[1], row[16]),
+    toolName: exactText(row[2], row[17]),
     state: STATES[number(row[3])] ?? 'pending',
     isError: number(row[4]) === 1,
     messageSeq: numberOrNull(row[5]),
@@ -175,8 +179,8 @@ export function callRow(
 /** Columns of `tool_calls` beyond the key and the owner. */
 export function callColumns(call: CallState): SqlValue[] {
   return [
-    call.toolCallId,
-    call.toolName,
+    indexKey(call.toolCallId),
+    indexKey(call.toolName),
     STATE_CODES[call.state],
     call.isError ? 1 : 0,
     call.approval.required ? 1 : 0,
@@ -193,7 +197,7 @@ export function callColumns(call: CallState): SqlValue[] {
     call.error === null ? null : JSON.stringify(call.error),
     JSON.stringify(call.approval),
     JSON.stringify(call.audit),
-    null,
-    null,
+    longText(call.toolCallId),
+    longText(call.toolName),
   ];
 }

@@ -48,7 +48,8 @@ import { LOAD_TOOL_CALLS } from './nouns/calls.ts';
 import { checkConsistency } from './nouns/consistency.ts';
 import { decide } from './nouns/decisions.ts';
 import { deleteAgent } from './nouns/delete.ts';
-import { loadDelta, readEvents, saveDelta, watchEvents } from './nouns/events.ts';
+import { isWatched, loadDelta, saveDelta } from './nouns/deltas.ts';
+import { readEvents, watchEvents } from './nouns/events.ts';
 import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
 import { load } from './nouns/load.ts';
 import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './nouns/messages.ts';
@@ -128,12 +129,18 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return readEvents(this.engine.context, agentId, query);
   }
 
-  saveDelta(agentId: string, delta: string): Promise<void> {
-    return saveDelta(this.engine.context, agentId, delta);
+  async saveDelta(agentId: string, delta: string): Promise<boolean> {
+    const watched = await saveDelta(this.engine.context, agentId, delta);
+    this.engine.committer.noteDelta(agentId);
+    return watched;
   }
 
-  loadDelta(agentId: string): Promise<Delta | undefined> {
+  loadDelta(agentId: string): Promise<Delta[]> {
     return loadDelta(this.engine.context, agentId);
+  }
+
+  isWatched(agentId: string): Promise<boolean> {
+    return isWatched(this.engine.context, agentId);
   }
 
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined> {

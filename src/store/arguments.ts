@@ -3,7 +3,14 @@ import { type Delta, DOCUMENT_KINDS, type DocumentKind, type LeaseToken } from '
 import { checkText, ordinal } from '../model/call-update.ts';
 import type { Decision } from '../model/decided-call.ts';
 import { checkLease, type EncodedDocument } from '../model/encode-commit.ts';
-import { describe, generateAgentId, validateAgentId, validateId, validateName } from '../model/ids.ts';
+import {
+  describe,
+  generateAgentId,
+  validateAgentId,
+  validateCallName,
+  validateId,
+  validateName,
+} from '../model/ids.ts';
 import { encodeJson } from '../model/json.ts';
 import type {
   ApprovalDecision,
@@ -174,7 +181,7 @@ function checkWait(value: unknown = 0): number {
 }
 
 export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): CheckedDecision {
-  validateName('toolCallId', toolCallId);
+  validateCallName('toolCallId', toolCallId);
   checkObject('decision', decision);
   const { decision: verdict, by, note, callSeq } = decision;
   if (verdict !== 'allow' && verdict !== 'deny') {

@@ -178,7 +178,7 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     );
   }
 
-  saveDelta(agentId: string, delta: Delta): Promise<void> {
+  saveDelta(agentId: string, delta: Delta): Promise<boolean> {
     return this.run(
       'saveDelta',
       () => {
@@ -189,8 +189,12 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     );
   }
 
-  loadDelta(agentId: string): Promise<Delta | undefined> {
+  loadDelta(agentId: string): Promise<Delta[]> {
     return this.ask('loadDelta', agentId, (backend) => backend.loadDelta(agentId));
+  }
+
+  isWatched(agentId: string): Promise<boolean> {
+    return this.ask('isWatched', agentId, (backend) => backend.isWatched(agentId));
   }
 
   saveSnapshot(agentId: string, snapshot: NewSnapshot, options?: WriteOptions): Promise<void> {

@@ -107,10 +107,18 @@ export interface Store {
   /** Stores an event and returns its cursor. Needs no lease. */
   appendEvent(agentId: string, event: NewEvent): Promise<number>;
   readEvents(agentId: string, options?: ReadEventsOptions): AsyncIterable<StoredEvent>;
-  /** Overwrites the agent's piece of streamed text. Needs no lease, raises nothing. */
-  saveDelta(agentId: string, delta: Delta): Promise<void>;
-  /** The piece of streamed text of the step that isn't committed yet. */
-  loadDelta(agentId: string): Promise<Delta | undefined>;
+  /**
+   * Appends a piece of streamed text. Pieces are removed with their step: by the next commit of messages or of
+   * a status. Needs no lease, raises nothing. Resolves to whether somebody watches the agent.
+   */
+  saveDelta(agentId: string, delta: Delta): Promise<boolean>;
+  /** The pieces of streamed text of the step that isn't committed yet, in their order. Counts as watching. */
+  loadDelta(agentId: string): Promise<Delta[]>;
+  /**
+   * Whether somebody watches the agent, in any process (`watch`, `loadDelta`), or did until half a minute ago:
+   * else pieces needn't be saved.
+   */
+  isWatched(agentId: string): Promise<boolean>;
 
   saveSnapshot(agentId: string, snapshot: NewSnapshot, options?: WriteOptions): Promise<void>;
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined>;
@@ -186,7 +194,7 @@ export interface StoreMetrics {
   leasesHeld: number;
 }
 
-/** A stored event, or the ephemeral piece of streamed text of the step under way. */
+/** A stored event, or an ephemeral piece of the streamed text of the step under way: each comes once, in order. */
 export type WatchItem = ({ kind: 'event' } & StoredEvent) | { kind: 'delta'; delta: Delta };
 
 export interface WatchOptions {

@@ -52,8 +52,9 @@ export interface TrustingStore {
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void;
   readEvents(agentId: string, query: EventQuery): AsyncIterable<StoredEvent>;
   /** `delta` is JSON text. */
-  saveDelta(agentId: string, delta: string): Promise<void>;
-  loadDelta(agentId: string): Promise<Delta | undefined>;
+  saveDelta(agentId: string, delta: string): Promise<boolean>;
+  loadDelta(agentId: string): Promise<Delta[]>;
+  isWatched(agentId: string): Promise<boolean>;
 
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined>;
   listSnapshots(agentId: string): Promise<SnapshotInfo[]>;

@@ -1,6 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import { AGENT_STATUSES, type AgentStatus, CHANNELS, type Channel } from '../model/agent.ts';
-import { describe, validateAgentId, validateName } from '../model/ids.ts';
+import { describe, validateAgentId, validateCallName, validateName } from '../model/ids.ts';
 import { toInstant } from '../model/instants.ts';
 import type { Role } from '../model/message.ts';
 import { TOOL_CALL_STATES, type ToolCallState } from '../model/tool-call.ts';
@@ -90,7 +90,7 @@ const MESSAGES: Checks<Omit<MessageQuery, keyof PageSpec>> = {
 const TOOL_CALLS: Checks<Omit<ToolCallQuery, keyof PageSpec>> = {
   ...RANGE,
   agentId: checkAgentId,
-  toolName: checkName,
+  toolName: checkCallName,
   state: oneOf(TOOL_CALL_STATES),
   isError: checkBoolean,
   hasApproval: checkBoolean,
@@ -172,6 +172,11 @@ function isPlainObject(value: unknown): value is object {
 
 function checkName(field: string, value: unknown): string {
   validateName(field, value);
+  return value;
+}
+
+function checkCallName(field: string, value: unknown): string {
+  validateCallName(field, value);
   return value;
 }
 

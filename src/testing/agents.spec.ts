@@ -25,6 +25,7 @@ const NEEDS_AGENT: Record<string, (store: Store, id: string) => Promise<unknown>
   readEvents: (store, id) => collect(store.readEvents(id)),
   saveDelta: (store, id) => store.saveDelta(id, { text: 'x' }),
   loadDelta: (store, id) => store.loadDelta(id),
+  isWatched: (store, id) => store.isWatched(id),
   saveSnapshot: (store, id) => store.saveSnapshot(id, { id: 'before' }),
   loadSnapshot: (store, id) => store.loadSnapshot(id, 'before'),
   listSnapshots: (store, id) => store.listSnapshots(id),

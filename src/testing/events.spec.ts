@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Channel, StoredEvent } from '../model/agent.ts';
+import type { Channel, StoredEvent, TurnCommit } from '../model/agent.ts';
 import type { Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import {
@@ -278,24 +278,41 @@ export function eventsSpec(spec: Spec): void {
     });
   });
 
-  spec.describe('the delta', () => {
-    spec.test('is the piece of text that was saved last', async ({ store, reopen }) => {
+  spec.describe('deltas', () => {
+    spec.test('M4 are pieces of text, each of which is added to the ones before', async ({ store }) => {
       await createAgent(store, 'a');
-      assert.equal(await store.loadDelta('a'), undefined);
+      assert.deepEqual(await store.loadDelta('a'), []);
       await store.saveDelta('a', { text: 'Once' });
-      await store.saveDelta('a', { text: 'Once upon', z: 1, a: null });
-      sameJson(await (await reopen()).loadDelta('a'), { text: 'Once upon', z: 1, a: null });
+      await store.saveDelta('a', { text: ' upon', z: 1, a: null });
+      await store.saveDelta('a', { text: 'Once' });
+      const pieces = [{ text: 'Once' }, { text: ' upon', z: 1, a: null }, { text: 'Once' }];
+      sameJson(await store.loadDelta('a'), pieces);
+      sameJson(await store.loadDelta('a'), pieces);
     });
 
-    spec.test('is gone when its step is committed', async ({ store, reopen }) => {
+    spec.test('M4 are gone with their step: with messages, and with a status', async ({ store, reopen }) => {
+      const ends: TurnCommit[] = [
+        { messages: [assistant('Once upon a time')] },
+        { info: { status: 'interrupted' } },
+        { messages: [user('x')], info: { status: 'running' }, events: [progress('x')] },
+      ];
       await createAgent(store, 'a');
-      await store.saveDelta('a', { text: 'Once upon' });
-      await store.commit('a', { messages: [assistant('Once upon a time')] });
-      assert.equal(await store.loadDelta('a'), undefined);
-      assert.equal(await (await reopen()).loadDelta('a'), undefined);
+      for (const end of ends) {
+        await store.saveDelta('a', { text: 'Once' });
+        await store.saveDelta('a', { text: ' upon' });
+        await store.commit('a', { todos: { todos: [1] }, events: [progress('x')] });
+        await store.appendEvent('a', progress('y'));
+        sameJson(await store.loadDelta('a'), [{ text: 'Once' }, { text: ' upon' }]);
+        await store.commit('a', end);
+        assert.deepEqual(await store.loadDelta('a'), []);
+      }
+      await store.saveDelta('a', { text: 'Twice' });
+      await store.saveMessages('a', []);
+      assert.deepEqual(await store.loadDelta('a'), []);
+      assert.deepEqual(await (await reopen()).loadDelta('a'), []);
     });
 
-    spec.test('is no event, raises no version and needs no lease', async ({ store, reopen }) => {
+    spec.test('are no events, raise no version and need no lease', async ({ store, reopen }) => {
       await createAgent(store, 'a', conversation(2));
       const lease = await store.acquireAgentLock('a');
       await store.saveDelta('a', { text: 'x' });
@@ -306,13 +323,30 @@ export function eventsSpec(spec: Spec): void {
       assert.equal(await again.appendEvent('a', progress('x')), 1);
     });
 
-    spec.test("is each agent's own, and no fork's", async ({ store, reopen }) => {
+    spec.test("are each agent's own, and no fork's", async ({ store }) => {
       await createAgent(store, 'a', conversation(2));
       await store.saveDelta('a', { text: 'of a' });
       const fork = await store.fork('a');
-      const again = await reopen();
-      assert.equal(await again.loadDelta(fork), undefined);
-      sameJson(await again.loadDelta('a'), { text: 'of a' });
+      assert.deepEqual(await store.loadDelta(fork), []);
+      sameJson(await store.loadDelta('a'), [{ text: 'of a' }]);
+    });
+
+    spec.clocked('M4 tell their writer whether somebody watches', async ({ store, clock }) => {
+      await createAgent(store, 'a');
+      await createAgent(store, 'b');
+      assert.equal(await store.isWatched('a'), false);
+      assert.equal(await store.saveDelta('a', { text: 'x' }), false);
+      await store.loadDelta('a');
+      assert.equal(await store.isWatched('a'), true);
+      assert.equal(await store.saveDelta('a', { text: 'y' }), true);
+      assert.equal(await store.isWatched('b'), false);
+      await clock.advance(20_000);
+      await store.loadDelta('a');
+      await clock.advance(20_000);
+      assert.equal(await store.isWatched('a'), true);
+      await clock.advance(20_000);
+      assert.equal(await store.isWatched('a'), false);
+      assert.equal(await store.saveDelta('a', { text: 'z' }), false);
     });
   });
 }

@@ -158,6 +158,7 @@ async function save(store: Store, value: unknown): Promise<void> {
   await store.saveSnapshot('a', { id: 'own', messages: [resultWith(value)] });
   await store.saveDocument('a', { kind: 'recovered-file', name: 'x', content: value });
   await store.saveDelta('a', { z: value, a: 1 });
+  sameJson(await store.loadDelta('a'), [{ z: value, a: 1 }], 'delta');
 }
 
 /** What the agent and its fork share. */
@@ -191,7 +192,6 @@ async function sameBesideMessages(store: Store, value: unknown): Promise<void> {
   sameJson(own?.messages, [resultWith(value)], 'snapshot with a copy of its own');
   sameJson((await store.loadDocument('a', 'recovered-file', 'x'))?.content, value, 'document');
   sameJson((await store.listDocuments('a', 'recovered-file'))[0]?.content, value, 'document in a list');
-  sameJson(await store.loadDelta('a'), { z: value, a: 1 }, 'delta');
 }
 
 async function sameInQueries(store: ExtendedStore, value: unknown): Promise<void> {

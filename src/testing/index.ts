@@ -1,6 +1,7 @@
 import { agentLifetimeSpec } from './agent-lifetime.spec.ts';
 import { agentsSpec } from './agents.spec.ts';
 import { branchesSpec } from './branches.spec.ts';
+import { callNamesSpec } from './call-names.spec.ts';
 import { claimsSpec } from './claims.spec.ts';
 import { clockSpec } from './clock.spec.ts';
 import { commitsSpec } from './commits.spec.ts';
@@ -61,6 +62,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   toolCallsSpec,
   toolCallRecordsSpec,
   repeatedCallIdsSpec,
+  callNamesSpec,
   eventsSpec,
   todosSpec,
   documentsSpec,

@@ -26,6 +26,7 @@ const CALLS: { [M in Exclude<keyof Store, Closing>]: (store: Store) => unknown }
   readEvents: (store) => collect(store.readEvents('a')),
   saveDelta: (store) => store.saveDelta('a', { text: 'x' }),
   loadDelta: (store) => store.loadDelta('a'),
+  isWatched: (store) => store.isWatched('a'),
   saveSnapshot: (store) => store.saveSnapshot('a', { id: 's' }),
   loadSnapshot: (store) => store.loadSnapshot('a', 's'),
   listSnapshots: (store) => store.listSnapshots('a'),

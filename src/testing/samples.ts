@@ -97,7 +97,7 @@ export async function everything(store: Store): Promise<string> {
     await collect(store.readEvents('a')),
     await store.listSnapshots('a'),
     await Promise.all(DOCUMENT_KINDS.map((kind) => store.listDocuments('a', kind))),
-    (await store.loadDelta('a')) ?? null,
+    await store.loadDelta('a'),
   ]);
 }
 

@@ -3,7 +3,7 @@ import { AgentNotFoundError, StoreClosedError } from '../errors.ts';
 import type { ExtendedStore, WatchItem } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import { assistant, collect, createAgent, event, progress, user } from './samples.ts';
-import { pause, within } from './timing.ts';
+import { pause, until, within } from './timing.ts';
 
 type EventItem = Extract<WatchItem, { kind: 'event' }>;
 
@@ -96,38 +96,65 @@ function following(spec: Spec): void {
 }
 
 function streamedText(spec: Spec): void {
-  spec.shared('gives the newest piece of streamed text, as no event', async (context) => {
+  spec.shared('M4 gives each piece of streamed text once, in order, as no event', async (context) => {
     const writer = await context.another();
     await createAgent(writer, 'a');
     const deltas: unknown[] = [];
     const watching = (async () => {
       for await (const item of context.store.watch('a', { since: 0 })) {
         if (item.kind === 'event') continue;
-        deltas.push(item.delta);
-        if (item.delta.last === true) break;
+        deltas.push(item.delta.n);
+        if (item.delta.n === 9) break;
       }
     })();
-    for (let n = 1; n <= 5; n += 1) {
-      await writer.saveDelta('a', { text: 'x'.repeat(n), last: n === 5 });
-      await pause(20);
+    await until(() => writer.isWatched('a'), 'the watch is announced');
+    for (let n = 0; n < 10; n += 1) {
+      assert.equal(await writer.saveDelta('a', { n }), true);
+      if (n === 4) await until(() => deltas.length === 5, 'the first five pieces are seen');
     }
     await within(watching, 'watching streamed text', 20_000);
-    assert.deepEqual(deltas.at(-1), { text: 'xxxxx', last: true });
-    // Pieces may be passed over, but none comes twice or late.
-    const lengths = deltas.map((delta) => (delta as { text: string }).text.length);
-    assert.deepEqual(
-      lengths,
-      [...new Set(lengths)].sort((one, other) => one - other),
-    );
+    assert.deepEqual(deltas, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert.deepEqual(await collect(context.store.readEvents('a')), []);
     assert.equal((await context.store.loadInfo('a'))?.version, 1);
+  });
+
+  spec.extended('M4 gives who comes late the pieces so far, then those that follow', async ({ store }) => {
+    await createAgent(store, 'a');
+    for (const text of ['Once', ' upon']) await store.saveDelta('a', { text });
+    const seen: unknown[] = [];
+    for await (const item of store.watch('a', { since: 0 })) {
+      if (item.kind !== 'delta') continue;
+      seen.push(item.delta.text);
+      if (seen.length === 2) await store.saveDelta('a', { text: ' a time' });
+      if (seen.length === 3) break;
+    }
+    assert.deepEqual(seen, ['Once', ' upon', ' a time']);
+  });
+
+  spec.extended('M4 goes on with the next step, also after one that left no message', async ({ store }) => {
+    await createAgent(store, 'a');
+    const seen: unknown[] = [];
+    const watching = (async () => {
+      for await (const item of store.watch('a', { since: 0 })) {
+        if (item.kind === 'delta') seen.push(item.delta.step);
+        if (seen.length === 6) break;
+      }
+    })();
+    for (const step of [1, 2, 3]) {
+      for (let n = 0; n < 2; n += 1) await store.saveDelta('a', { step });
+      await until(() => seen.length === step * 2, `the pieces of step ${step} are seen`);
+      if (step === 1) await store.commit('a', { info: { status: 'interrupted' } });
+      else await store.commit('a', { messages: [assistant('x')] });
+    }
+    await within(watching, 'watching three steps', 20_000);
+    assert.deepEqual(seen, [1, 1, 2, 2, 3, 3]);
   });
 
   spec.extended('gives no streamed text of a step that is committed', async ({ store }) => {
     await createAgent(store, 'a');
     await store.saveDelta('a', { text: 'Hel' });
     await store.commit('a', { messages: [assistant('Hello')], events: [progress('done')] });
-    assert.equal(await store.loadDelta('a'), undefined);
+    assert.deepEqual(await store.loadDelta('a'), []);
     for await (const item of store.watch('a', { since: 0 })) {
       assert.equal(item.kind, 'event');
       break;

@@ -95,10 +95,10 @@ export async function delta(run: Run, { agent }: Of<'delta'>): Promise<void> {
   if (!found) return;
   for (const text of ['Hel', 'Hello']) {
     await run.store.saveDelta(found.id, { text });
-    assert.deepEqual(await run.store.loadDelta(found.id), { text });
+    assert.deepEqual((await run.store.loadDelta(found.id)).at(-1), { text });
   }
   await run.commit(found.id, {
     messages: [{ role: 'assistant', content: [{ type: 'text', text: 'Hello' }] }],
   });
-  assert.equal(await run.store.loadDelta(found.id), undefined);
+  assert.deepEqual(await run.store.loadDelta(found.id), []);
 }

@@ -65,7 +65,7 @@ const REQUIRED: Record<string, readonly string[]> = {
     'audit',
   ],
   events: ['count', 'channels', 'created_at', 'payload'],
-  deltas: ['message_count', 'sequence', 'payload'],
+  deltas: ['message_count', 'payload'],
   todos: ['version', 'updated_at', 'payload'],
   usage: ['created_at', 'model'],
   snapshots: ['created_at', 'last_sfp_index'],

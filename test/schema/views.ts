@@ -63,6 +63,11 @@ function word(column: string, codes: Record<string, number>): string {
   return `CASE ${column} ${cases.join(' ')} END`;
 }
 
+/** The text itself, where an index has its digest only. */
+function exact(sql: Values, long: string, indexed: string): string {
+  return `coalesce(${sql.jsonText(long)}, ${indexed})`;
+}
+
 function sessionColumns(sql: Values): Record<string, string> {
   return {
     agent_id: 'd.agent_id',
@@ -83,6 +88,10 @@ function sessionColumns(sql: Values): Record<string, string> {
     breakpoint: sql.jsonText('h.breakpoint'),
     metadata: sql.metadata,
     version: 'h.version',
+    attempts: 'h.attempts',
+    retry_at: sql.instant('h.retry_at'),
+    failure: sql.json('h.failure'),
+    exact_parent_tool_call_id: exact(sql, 'a.long_parent_call_id', 'a.parent_tool_call_id'),
   };
 }
 
@@ -120,6 +129,8 @@ function callColumns(sql: Values): Record<string, string> {
     completed_at: sql.instant('t.completed_at'),
     duration_ms: 't.duration_ms',
     audit_trail: sql.json('t.audit'),
+    exact_tool_call_id: exact(sql, 't.long_id', 't.tool_call_id'),
+    exact_tool_name: exact(sql, 't.long_name', 't.tool_name'),
   };
 }
 

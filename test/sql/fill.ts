@@ -146,6 +146,7 @@ async function createQuiet({ context }: Engine, start: number, count: number): P
       null,
       null,
       text,
+      null,
     ]);
     metadata.push(...newMetadata(keys, text));
   }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { JSONStore } from '../../src/json/store.ts';
+import { withClock } from '../../src/model/clock.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
-import { withClock } from '../../src/model/clock.ts';
 import type { Backend, Runner } from '../../src/testing/harness.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { WITHOUT_SQLITE } from './environment.ts';

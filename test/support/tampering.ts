@@ -226,7 +226,7 @@ export const TAMPERINGS: readonly Tampering[] = [
   ),
   orphan('compactions', 'branch, version, position, upto, created_at, messages', `1, 0, 0, 0, '[]'`),
   orphan('events', 'agent, cursor, count, channels, created_at, payload', `1, 1, 1, 0, '[{}]'`),
-  orphan('deltas', 'agent, message_count, sequence, payload', `0, 1, '{}'`),
+  orphan('deltas', 'agent, piece, message_count, payload', `1, 0, '{}'`),
   orphan('todos', 'agent, version, updated_at, payload', `1, 0, '[]'`),
   orphan('usage', 'agent, usage_seq, created_at, model', `0, 0, 'm'`),
   orphan('snapshots', 'agent, snapshot_id, created_at, last_sfp_index, messages', `'s', 0, 0, '[]'`),

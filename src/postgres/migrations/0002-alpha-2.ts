@@ -7,7 +7,7 @@ import type { Migration } from '../../sql/migrations.ts';
 export const alpha2: Migration = {
   id: 2,
   name: 'alpha-2',
-  checksum: '35dfe52ebb7aaf9c2375fd49b2dbfb69c160939d3d494f68dcd654eb32dc459a',
+  checksum: '4702448637bdfde93af143c78036e4dd2f005eb76202026997b2a2a6825f3480',
   statements: [
     'ALTER TABLE {heads} RENAME COLUMN lease_holder TO lease_holder_id',
     'ALTER TABLE {heads} ADD COLUMN lease_by text',
@@ -16,6 +16,18 @@ export const alpha2: Migration = {
     'ALTER TABLE {heads} ADD COLUMN failure text',
     'ALTER TABLE {tool_calls} ADD COLUMN long_id text',
     'ALTER TABLE {tool_calls} ADD COLUMN long_name text',
+    'ALTER TABLE {agents} ADD COLUMN long_parent_call_id text',
+    'CREATE INDEX kode_heads_to_retry ON {heads} (retry_at, agent, tree) WHERE retry_at IS NOT NULL',
+    // What is in it is gone with the step that it is of.
+    'DROP TABLE {deltas}',
+    `CREATE TABLE {deltas} (
+  tree bigint NOT NULL,
+  agent bigint NOT NULL,
+  piece bigint NOT NULL,
+  message_count bigint NOT NULL,
+  payload text NOT NULL,
+  PRIMARY KEY (tree, agent, piece)
+)`,
     `CREATE OR REPLACE VIEW {view sessions} AS SELECT
   d.agent_id AS agent_id,
   a.template_id AS template_id,
@@ -34,10 +46,41 @@ export const alpha2: Migration = {
   to_timestamp(h.bookmark_at / 1000.0) AS last_bookmark_at,
   {view jsonb}(h.breakpoint) #>> '{}' AS breakpoint,
   j.document AS metadata,
-  h.version AS version
+  h.version AS version,
+  h.attempts AS attempts,
+  to_timestamp(h.retry_at / 1000.0) AS retry_at,
+  {view jsonb}(h.failure) AS failure,
+  coalesce({view jsonb}(a.long_parent_call_id) #>> '{}', a.parent_tool_call_id) AS exact_parent_tool_call_id
 FROM {agents} AS a
 JOIN {directory} AS d ON d.agent_id = a.agent_id AND d.tree = a.tree AND d.agent = a.agent
 JOIN {metadata_jsonb} AS j ON j.tree = a.tree AND j.agent = a.agent
 JOIN {heads} AS h ON h.tree = a.tree AND h.agent = a.agent`,
+    `CREATE OR REPLACE VIEW {view tool_calls} AS SELECT
+  d.agent_id AS agent_id,
+  t.call_seq AS call_seq,
+  t.tool_call_id AS tool_call_id,
+  t.tool_name AS tool_name,
+  CASE t.state WHEN 0 THEN 'pending' WHEN 1 THEN 'approval_required' WHEN 2 THEN 'approved' WHEN 3 THEN 'executing' WHEN 4 THEN 'denied' WHEN 5 THEN 'completed' WHEN 6 THEN 'failed' WHEN 7 THEN 'sealed' END AS state,
+  (t.is_error = 1) AS is_error,
+  {view jsonb}(t.error) #>> '{}' AS error,
+  {view jsonb}(t.input) AS input,
+  {view jsonb}(t.output) AS output,
+  t.message_seq AS message_seq,
+  (t.approval_required = 1) AS approval_required,
+  {view jsonb}(t.approval) ->> 'decision' AS approval_decision,
+  {view jsonb}(t.approval) ->> 'decidedBy' AS approval_decided_by,
+  to_timestamp(CAST({view jsonb}(t.approval) ->> 'decidedAt' AS bigint) / 1000.0) AS approval_decided_at,
+  {view jsonb}(t.approval) ->> 'note' AS approval_note,
+  to_timestamp(t.created_at / 1000.0) AS created_at,
+  to_timestamp(t.updated_at / 1000.0) AS updated_at,
+  to_timestamp(t.started_at / 1000.0) AS started_at,
+  to_timestamp(t.completed_at / 1000.0) AS completed_at,
+  t.duration_ms AS duration_ms,
+  {view jsonb}(t.audit) AS audit_trail,
+  coalesce({view jsonb}(t.long_id) #>> '{}', t.tool_call_id) AS exact_tool_call_id,
+  coalesce({view jsonb}(t.long_name) #>> '{}', t.tool_name) AS exact_tool_name
+FROM {tool_calls} AS t
+JOIN {agents} AS a ON a.tree = t.tree AND a.agent = t.owner
+JOIN {directory} AS d ON d.agent_id = a.agent_id AND d.tree = a.tree AND d.agent = a.agent`,
   ],
 };

@@ -90,6 +90,11 @@ export class Committer {
     this.#states.set(agentId, state);
   }
 
+  /** A piece of streamed text was saved: the commit that ends its step removes it. */
+  noteDelta(agentId: string): void {
+    this.#states.noteDelta(agentId);
+  }
+
   /** After a change that didn't go through here. */
   forget(agentId: string): void {
     this.#states.delete(agentId);

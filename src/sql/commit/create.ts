@@ -6,6 +6,7 @@ import type { Op } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
 import { type SqlValue, UniqueViolation } from '../driver.ts';
+import { indexKey, longText } from '../index-key.ts';
 import { table } from '../schema/tables.ts';
 import { newMetadata } from './info-ops.ts';
 import { planCommit } from './plan.ts';
@@ -34,6 +35,7 @@ export function newState(keys: AgentKeys, branch: number): AgentState {
       bookmarkSeq: null,
       bookmarkAt: null,
       breakpoint: null,
+      hasDeltas: false,
     },
     chain: [
       {
@@ -72,6 +74,7 @@ export async function createAgent(
   const pinned = plan.batch.pin?.position ?? 0;
   const { info } = change;
   const metadata = info?.metadata ?? '{}';
+  const parentCall = info?.parentToolCallId ?? undefined;
   const cursor = change.events.length;
   const ops: Op[] = [
     { kind: 'insert', table: 'directory', rows: [[agentId, keys.tree, keys.agent]] },
@@ -95,8 +98,9 @@ export async function createAgent(
           info?.configVersion ?? '1',
           JSON.stringify(info?.lineage ?? []),
           info?.parentAgentId ?? null,
-          info?.parentToolCallId ?? null,
+          parentCall === undefined ? null : indexKey(parentCall),
           metadata,
+          parentCall === undefined ? null : longText(parentCall),
         ],
       ],
     },

@@ -2,6 +2,7 @@ import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { Op } from '../batch.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { SqlValue } from '../driver.ts';
+import { indexKey, longText } from '../index-key.ts';
 import { metadataDocument, metadataRows } from '../query/metadata-index.ts';
 
 /** Changes of the agent's wide row: only the columns that are given. */
@@ -12,7 +13,11 @@ export function infoOps(keys: AgentKeys, info: EncodedInfo): Op[] {
   if (info.configVersion !== undefined) given.push(['config_version', info.configVersion]);
   if (info.lineage !== undefined) given.push(['lineage', JSON.stringify(info.lineage)]);
   if (info.parentAgentId !== undefined) given.push(['parent_agent_id', info.parentAgentId]);
-  if (info.parentToolCallId !== undefined) given.push(['parent_tool_call_id', info.parentToolCallId]);
+  if (info.parentToolCallId !== undefined) {
+    const { parentToolCallId: id } = info;
+    given.push(['parent_tool_call_id', id === null ? null : indexKey(id)]);
+    given.push(['long_parent_call_id', id === null ? null : longText(id)]);
+  }
   if (info.metadata !== undefined) given.push(['metadata', info.metadata]);
   if (given.length === 0) return [];
   const columns = ['tree', 'agent', ...given.map(([column]) => column)];

@@ -1,6 +1,11 @@
 import { ValidationError } from '../../errors.ts';
 import { CallBook, type CallState } from '../../model/call-book.ts';
-import { type EncodedCommit, type EncodedDocument, joinPayloads } from '../../model/encode-commit.ts';
+import {
+  type EncodedCommit,
+  type EncodedDocument,
+  endsStep,
+  joinPayloads,
+} from '../../model/encode-commit.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared, segmentAt } from '../agent-state.ts';
@@ -67,6 +72,7 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   if (change.todos) ops.push(todoOp(state, change.todos, at));
   if (change.usage.length > 0) ops.push(usageOp(state, change, at));
   if (change.compaction) ops.push(compactionOp(state, change.compaction, messageCount, at));
+  if (head.hasDeltas && endsStep(change)) ops.push(deltasOp(keys));
   if (change.documents) ops.push(...documentOps(state, change.documents, at));
   const next = headAfter(head, change.info);
   next.version += 1;
@@ -77,6 +83,7 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   next.unansweredCalls += book.unansweredDelta;
   next.pendingApprovals += book.pendingDelta;
   next.usageCount += change.usage.length;
+  if (endsStep(change)) next.hasDeltas = false;
   const snapshot = change.snapshot && planSnapshot(state, next, change.snapshot, at, options);
   if (snapshot) ops.push(snapshot.op);
   if (change.operation) ops.push(...operationOps(state, change, next, at));
@@ -128,6 +135,10 @@ export function planEvents(state: AgentState, change: EncodedCommit, now: number
     },
     ops: [eventOp(state, change, at), ...operationOps(state, change, head, at)],
   };
+}
+
+function deltasOp({ tree, agent }: AgentState['keys']): Op {
+  return { kind: 'remove', table: 'deltas', columns: ['tree', 'agent'], rows: [[tree, agent]] };
 }
 
 /** One instant for all, one for each, or now; none before what the agent has already. */

@@ -26,6 +26,11 @@ export class StateCache {
     if (state && state.head.lastAt < at) state.head.lastAt = at;
   }
 
+  noteDelta(agentId: string): void {
+    const state = this.#states.get(agentId);
+    if (state) state.head.hasDeltas = true;
+  }
+
   delete(agentId: string): void {
     this.#states.delete(agentId);
   }

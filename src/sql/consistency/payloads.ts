@@ -52,7 +52,7 @@ const OF_AGENT = [
   source('head of agent key', 'heads', 'agent', 'agent', -1, ['breakpoint']),
   source('events up to', 'events', 'agent', 'cursor', -1, ['payload'], 'count'),
   source('to-dos version', 'todos', 'agent', 'version', -1, ['payload']),
-  source('delta', 'deltas', 'agent', 'sequence', -1, ['payload']),
+  source('delta', 'deltas', 'agent', 'piece', -1, ['payload']),
   source('snapshot', 'snapshots', 'agent', 'snapshot_id', '', ['metadata', 'messages']),
 ];
 /** Documents have a name of two parts; an agent has few of them. */

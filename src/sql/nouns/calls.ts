@@ -5,6 +5,7 @@ import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.
 import type { Conversation } from '../conversation.ts';
 import type { Driver, Row, Script, SqlValue } from '../driver.ts';
 import { run } from '../driver.ts';
+import { indexKey } from '../index-key.ts';
 import { statement, statementOfArrays } from '../statement.ts';
 import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
@@ -49,7 +50,7 @@ export function* lookUpInChain(state: AgentState, lookups: CallLookups): Script<
   const { tree } = state.keys;
   for (const segment of state.chain) {
     for (const id of lookups.ids) {
-      collect(found, segment, state, yield* run(BY_ID, [tree, segment.branch, id, segment.callHi]));
+      collect(found, segment, state, yield* run(BY_ID, [tree, segment.branch, indexKey(id), segment.callHi]));
     }
     for (const seq of lookups.seqs) {
       if (seq >= segment.callHi) continue;

@@ -1,4 +1,4 @@
-import { AlreadyDecidedError, ValidationError } from '../../errors.ts';
+import { AlreadyDecidedError, quoted, ValidationError } from '../../errors.ts';
 import type { CallState } from '../../model/call-book.ts';
 import { decidedCall } from '../../model/decided-call.ts';
 import { decisionEvent } from '../../model/decision-event.ts';
@@ -84,9 +84,9 @@ function whyNot(agentId: string, toolCallId: string, calls: CallState[]): Error 
   if (decided) return new AlreadyDecidedError(agentId, toolCallId, String(decided.approval.decision));
   const [newest] = calls;
   if (!newest)
-    return new ValidationError('toolCallId', `agent "${agentId}" has no tool call "${toolCallId}"`);
+    return new ValidationError('toolCallId', `agent "${agentId}" has no tool call ${quoted(toolCallId)}`);
   return new ValidationError(
     'toolCallId',
-    `tool call "${toolCallId}" of agent "${agentId}" awaits no approval: it is ${newest.state}`,
+    `tool call ${quoted(toolCallId)} of agent "${agentId}" awaits no approval: it is ${newest.state}`,
   );
 }

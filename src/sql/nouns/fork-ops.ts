@@ -7,6 +7,9 @@ import { copiedMetadata } from '../commit/info-ops.ts';
 import type { SqlValue } from '../driver.ts';
 import { STATUS_CODES } from '../schema/tables.ts';
 
+/** Who started the source as a helper didn't start its forks. */
+const PARENT = ['parent_agent_id', 'parent_tool_call_id', 'long_parent_call_id'];
+
 /** What a fork gets: its public id and keys, reserved beforehand. */
 export interface ForkTarget {
   agentId: string;
@@ -58,9 +61,9 @@ export function forkOps(
       kind: 'copy',
       table: 'agents',
       source: source.keys,
-      columns: ['agent', 'agent_id', 'created_at', 'lineage', 'parent_agent_id', 'parent_tool_call_id'],
+      columns: ['agent', 'agent_id', 'created_at', 'lineage', ...PARENT],
       append: 'lineage',
-      rows: targets.map(({ agent, agentId }) => [agent, agentId, now, lineage, null, null]),
+      rows: targets.map(({ agent, agentId }) => [agent, agentId, now, lineage, ...PARENT.map(() => null)]),
     },
     ...copiedMetadata(source.keys, targets),
   ];

@@ -3,6 +3,9 @@ import type { StatsQuery } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { Driver, Script, SqlValue } from '../driver.ts';
+import { exactText, isDigest } from '../index-key.ts';
+import { indexName, OWNED } from '../schema/indexes.ts';
+import { statementOfValues } from '../statement.ts';
 import { Union, type UnionPart, type ValueType } from '../union.ts';
 import { ofAgent } from '../whom.ts';
 import { ask } from './params.ts';
@@ -15,17 +18,38 @@ export async function aggregateStats(
 ): Promise<AgentStats> {
   const { driver } = context;
   if (typeof agentIdOrQuery === 'string') {
-    return ofAgent(context, agentIdOrQuery, async (whom) => {
+    const ofOne = await ofAgent(context, agentIdOrQuery, async (whom) => {
       const stats = await countOne(driver, oneAgent(driver.dialect, whom));
       return stats.totalAgents === 0 ? undefined : stats;
     });
+    return withExactNames(driver, ofOne);
   }
   const { metadata, ...filter } = agentIdOrQuery;
   const isEmpty = metadata.length === 0 && Object.keys(filter).length === 0;
   const scope = isEmpty
     ? everything(driver.dialect)
     : agentsMatching(driver.dialect, { ...filter, metadata });
-  return driver.analyse(() => countAll(scope));
+  return withExactNames(driver, await driver.analyse(() => countAll(scope)));
+}
+
+const EXACT_NAME = statementOfValues('exact_tool_name', {
+  sqlite: exactNameText(`INDEXED BY ${indexName('calls_by_tool')}`),
+  postgres: exactNameText(''),
+});
+
+function exactNameText(by: string): string {
+  return `SELECT long_name FROM {tool_calls} ${by} WHERE ${OWNED} AND tool_name = $1 LIMIT 1`;
+}
+
+/** Calls are counted by what is indexed of their tools' names, which for a name that models made up is a digest. */
+async function withExactNames(driver: Driver, stats: AgentStats): Promise<AgentStats> {
+  const names = Object.keys(stats.toolCallsByName);
+  if (!names.some(isDigest)) return stats;
+  const counts = names.map(async (name): Promise<[string, number]> => {
+    const [long] = isDigest(name) ? await driver.read(EXACT_NAME, [name]) : [];
+    return [exactText(name, long), stats.toolCallsByName[name] ?? 0];
+  });
+  return { ...stats, toolCallsByName: Object.fromEntries(await Promise.all(counts)) };
 }
 
 /** PostgreSQL: one statement, because for one agent the round trips would be most of the cost. */

@@ -2,6 +2,7 @@ import { isTerminal } from '../../model/tool-call.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { RECORD_COLUMNS } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
+import { indexKey } from '../index-key.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
@@ -26,7 +27,7 @@ export const CALL_KEY_PLACES = [
 /** What a filter says of the call itself. The words repeat those of the partial indexes' conditions. */
 export function callConditions(query: ToolCallQuery, params: Params): string[] {
   const conditions: string[] = [];
-  if (query.toolName !== undefined) conditions.push(`tool_name = ${params.bind(query.toolName)}`);
+  if (query.toolName !== undefined) conditions.push(`tool_name = ${params.bind(indexKey(query.toolName))}`);
   if (query.state !== undefined) conditions.push(`state = ${STATE_CODES[query.state]}`);
   if (query.isError !== undefined) conditions.push(`is_error = ${query.isError ? 1 : 0}`);
   if (query.hasApproval !== undefined) {

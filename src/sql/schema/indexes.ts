@@ -47,6 +47,8 @@ export const INDEXES = {
   },
   heads_by_activity: { table: 'heads', columns: 'updated_at, agent, tree' },
   heads_not_idle: { table: 'heads', columns: 'status, updated_at, agent, tree', where: 'status <> 0' },
+  // Agents that were given to a worker and wait for the next one: none of the others is in it.
+  heads_to_retry: { table: 'heads', columns: 'retry_at, agent, tree', where: 'retry_at IS NOT NULL' },
 
   // What depends on a branch: its children, and snapshots.
   branches_by_parent: { table: 'branches', columns: 'tree, parent', where: 'parent IS NOT NULL' },

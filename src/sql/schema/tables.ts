@@ -98,6 +98,8 @@ export const TABLES = {
       parent_agent_id: 'text',
       parent_tool_call_id: 'text',
       metadata: 'text',
+      /** As `long_id` of a call. */
+      long_parent_call_id: 'text',
     },
     key: ['tree', 'agent'],
   },
@@ -190,10 +192,11 @@ export const TABLES = {
     },
     key: ['tree', 'agent', 'cursor'],
   },
-  /** The piece of streamed text of a step that isn't committed: stale once `message_count` moved on. */
+  /** Pieces of streamed text of a step that isn't committed: stale once `message_count` moved on. */
   deltas: {
-    columns: { tree: 'key', agent: 'key', message_count: 'int', sequence: 'int', payload: 'text' },
-    key: ['tree', 'agent'],
+    columns: { tree: 'key', agent: 'key', piece: 'int', message_count: 'int', payload: 'text' },
+    key: ['tree', 'agent', 'piece'],
+    clustered: true,
   },
   todos: {
     columns: { tree: 'key', agent: 'key', version: 'int', updated_at: 'instant', payload: 'text' },

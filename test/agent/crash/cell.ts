@@ -113,8 +113,9 @@ async function untilSeen({ home, provider, hang }: Scene): Promise<void> {
   await withStore(home.place, (store) =>
     until(
       async () => {
-        const delta: { parts?: { text: string }[] } | undefined = await store.loadDelta(home.agentId);
-        return (delta?.parts ?? []).map(({ text }) => text).join('') === sent;
+        const deltas = (await store.loadDelta(home.agentId)) as { parts: { text: string }[] }[];
+        const parts = deltas.flatMap((delta) => delta.parts);
+        return parts.map(({ text }) => text).join('') === sent;
       },
       `the text that was sent: ${sent}`,
       PATIENCE_MS,

@@ -35,7 +35,7 @@ export async function expectComplete(complete: Complete): Promise<void> {
   await expectTimeline(complete);
   const stats = await store.aggregateStats(agentId);
   expect(Object.values(stats.tokensByModel)).toMatchObject([{ calls: 2, inputTokens: 20, outputTokens: 10 }]);
-  expect(await store.loadDelta(agentId)).toBeUndefined();
+  expect(await store.loadDelta(agentId)).toEqual([]);
   expect((await store.checkConsistency(agentId)).issues).toEqual([]);
   // Nobody holds it any more.
   await (await store.acquireAgentLock(agentId)).release();

@@ -47,4 +47,5 @@ async function driveWatch({ store, other }: Stores): Promise<void> {
     if (item.kind === 'event' && item.event.type === 'last') stop.abort();
   }
   await store.loadDelta('watched');
+  await other.isWatched('watched');
 }

@@ -1,7 +1,7 @@
 import { AgentNotFoundError } from '../../../src/errors.ts';
 import type { StatsFilter } from '../../../src/store/filters.ts';
 import type { ExtendedStore } from '../../../src/store/store.ts';
-import { collect } from '../../../src/testing/samples.ts';
+import { collect, toolUse } from '../../../src/testing/samples.ts';
 import { DAY } from '../fill.ts';
 import { MESSAGE_FILTERS, SESSION_FILTERS, TOOL_CALL_FILTERS } from '../filters.ts';
 import { expectFailure } from './expect-failure.ts';
@@ -68,6 +68,8 @@ async function driveStatistics(stores: Stores): Promise<void> {
     { metadata: { tier: 'gold' } },
     { createdAfter: new Date(DAY), createdBefore: new Date(DAY + 1_000) },
   ];
+  // A name that a model made up.
+  await store.commit('long', { messages: [{ role: 'assistant', content: [toolUse('', 'x'.repeat(300))] }] });
   await store.aggregateStats();
   for (const filter of filters) await store.aggregateStats(filter);
   for (const agentId of ['long', 'fork-of-fork']) {
