@@ -1,3 +1,4 @@
+import { appendAll } from '../model/lists.ts';
 import type { ContentBlock, ToolResultBlock, ToolUseBlock } from '../model/message.ts';
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
@@ -116,7 +117,7 @@ export function sealCalls(
   blocks.filter(isToolUse).forEach((block, i) => {
     const callSeq = firstCallSeq + i;
     const call = { callSeq, toolCallId: block.id, toolName: block.name, input: block.input };
-    if (block.providerExecuted) updates.push(...ofProvider(call, blocks).updates);
+    if (block.providerExecuted) appendAll(updates, ofProvider(call, blocks).updates);
     else {
       updates.push({ toolCallId: block.id, callSeq, state: 'sealed', isError: true, error });
       results.push({ type: 'tool_result', tool_use_id: block.id, content: error, is_error: true });

@@ -1,5 +1,6 @@
 import { AgentNotFoundError } from '../errors.ts';
 import type { LoadedAgent } from '../model/agent.ts';
+import { appendAll } from '../model/lists.ts';
 import type { Message } from '../model/message.ts';
 import type { Store } from '../store/store.ts';
 import { eachConcurrently } from './concurrently.ts';
@@ -41,7 +42,7 @@ export async function planImport(
   const candidates: PlannedAgent[] = [];
   for (const conversation of conversations) {
     const { steps, problems } = examine(conversation);
-    if (problems.length > 0) plan.bad.push(...problems);
+    if (problems.length > 0) appendAll(plan.bad, problems);
     else {
       const agentId = idOf(conversation);
       candidates.push({ agentId, conversation, messages: steps, done: 0, version: 0 });

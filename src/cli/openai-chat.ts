@@ -1,5 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import { encodeMessage } from '../model/encode-message.ts';
+import { appendAll } from '../model/lists.ts';
 import type { ContentBlock, Message } from '../model/message.ts';
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import { metadata, toBlocks, toolUseBlock } from './openai-blocks.ts';
@@ -142,7 +143,7 @@ function toMessage(message: Exclude<ChatMessage, ToolMessage>): Message {
   const content = toBlocks(message.content);
   switch (message.role) {
     case 'assistant':
-      content.push(...(message.tool_calls ?? []).map(toolUseBlock));
+      appendAll(content, (message.tool_calls ?? []).map(toolUseBlock));
       return { role: 'assistant', content, ...metadata(message, ['role', 'content', 'tool_calls']) };
     case 'developer':
       // The newer name of the system prompt; kept, as some models know only one of the two.

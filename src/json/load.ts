@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { CorruptDataError, SchemaVersionError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
+import { appendAll } from '../model/lists.ts';
 import { apply } from './apply.ts';
 import { Conversation } from './conversation.ts';
 import { decodeHeader, decodeLine, NewerFormatError } from './decode.ts';
@@ -97,6 +98,7 @@ export class LogReader {
       const all: Entry[] = [];
       await scanEntries(handle, path, header, (entries) => {
         for (const entry of entries) all.push(entry);
+        appendAll(all, entries);
         return true;
       });
       return { header, entries: all };

@@ -1,4 +1,5 @@
 import type { NewEvent, StoredEvent } from '../model/agent.ts';
+import { appendAll } from '../model/lists.ts';
 import type { EventQuery } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
 import type { EventLine } from './event-index.ts';
@@ -34,7 +35,7 @@ export async function readEventPage(agent: OpenAgent, from: number, query: Event
         (order === 'asc' ? cursor > next : cursor < next) &&
         (channel === undefined || event.channel === channel),
     );
-    events.push(...(order === 'asc' ? wanted : wanted.reverse()));
+    appendAll(events, order === 'asc' ? wanted : wanted.reverse());
     next = order === 'asc' ? line.before + all.length : line.before + 1;
   }
   return { events, next };

@@ -1,6 +1,7 @@
 import { quoted, ValidationError } from '../errors.ts';
 import type { EncodedUpdate, StoredApproval, StoredAudit } from './call-update.ts';
 import type { EncodedMessage, OpenedCall } from './encode-message.ts';
+import { largest } from './lists.ts';
 import { isTerminal, stateRank, type ToolCallState } from './tool-call.ts';
 
 /** A tool call as it is stored: payloads as JSON text, instants in epoch milliseconds. */
@@ -156,7 +157,7 @@ export class CallBook {
   /** The result belongs to the latest message that asked under this id, there to the first unanswered call. */
   #answer(toolCallId: string, messageSeq: number): void {
     const open = this.#withId(toolCallId).filter((call) => call.resultSeq === null);
-    const asked = Math.max(...open.map((call) => call.messageSeq ?? -1));
+    const asked = largest(open.map((call) => call.messageSeq ?? -1));
     const call = open.filter((candidate) => (candidate.messageSeq ?? -1) === asked).at(-1);
     if (!call) return;
     const draft = this.opened.includes(call) ? call : structuredClone(call);

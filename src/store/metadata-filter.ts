@@ -11,12 +11,17 @@ export interface MetadataMatch {
 
 /** Longer paths and values (as JSON text) aren't indexed, so a filter for one is refused. */
 export const MAX_METADATA_TEXT = 1_000;
+/** Each is a condition of the statement, whose depth SQLite limits to a thousand. */
+export const MAX_METADATA_PATHS = 100;
 
 export function metadataMatches(field: string, value: unknown): MetadataMatch[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ValidationError(field, `must be an object of paths and values, not ${describe(value)}`);
   }
   const matches: MetadataMatch[] = [];
+  if (Object.keys(value).length > MAX_METADATA_PATHS) {
+    throw new ValidationError(field, `has more than ${MAX_METADATA_PATHS} paths; filter by fewer of them`);
+  }
   for (const [path, wanted] of Object.entries(value)) {
     if (wanted === undefined) continue;
     const where = `${field}.${path}`;

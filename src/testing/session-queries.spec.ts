@@ -41,6 +41,14 @@ export function sessionQueriesSpec(spec: Spec): void {
       });
     });
 
+    spec.extended('X2 takes as many paths of metadata as it says, and refuses more', async ({ store }) => {
+      const metadata = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`key${n}`, n]));
+      await agents(store, [{ metadata }, { metadata: { ...metadata, key99: 0 } }]);
+      assert.deepEqual(await found(store, { metadata }), ['a0']);
+      assert.equal((await store.aggregateStats({ metadata })).totalAgents, 1);
+      await refusesBadFilters(loose(store), { metadata: [{ ...metadata, key100: 100 }] });
+    });
+
     spec.extended('takes undefined for absent', async ({ store }) => {
       await agents(store, [{}, {}]);
       await ignoresUndefined(loose(store), ['templateId', 'userId', 'status', 'sortBy', 'metadata']);

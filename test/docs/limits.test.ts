@@ -46,6 +46,7 @@ const CODE: Record<string, readonly number[]> = {
   'An id or name that becomes a key': [ids.MAX_NAME_BYTES],
   "A document's name": [options.MAX_DOCUMENT_NAME_BYTES],
   'Nesting of a stored value': [json.MAX_DEPTH],
+  'Paths of a metadata filter': [metadata.MAX_METADATA_PATHS],
   'A path or a value of a metadata filter': [metadata.MAX_METADATA_TEXT],
   'Records of one query': [filters.DEFAULT_LIMIT],
   'Largest `limit` of a query': [filters.MAX_LIMIT],

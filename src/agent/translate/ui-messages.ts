@@ -1,3 +1,4 @@
+import { appendAll } from '../../model/lists.ts';
 import type {
   ContentBlock,
   MediaBlock,
@@ -103,7 +104,8 @@ class Chat {
       this.#answer = { seq, role: 'assistant', parts: [] };
       this.drafts.push(this.#answer);
     }
-    this.#answer.parts.push({ type: 'step-start' }, ...parts);
+    this.#answer.parts.push({ type: 'step-start' });
+    appendAll(this.#answer.parts, parts);
   }
 
   /** Records are in the order of the blocks that opened them, as ids may repeat. */

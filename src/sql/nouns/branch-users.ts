@@ -1,3 +1,4 @@
+import { largest } from '../../model/lists.ts';
 import { number } from '../codec.ts';
 import type { Script } from '../driver.ts';
 import { run } from '../driver.ts';
@@ -96,8 +97,8 @@ export function* findUsers(tree: number, branch: number): Script<Users> {
       reaches.length === 0
         ? null
         : {
-            seq: Math.max(...reaches.map((share) => share.seq)),
-            callSeq: Math.max(...reaches.map((share) => share.callSeq)),
+            seq: largest(reaches.map((share) => share.seq)),
+            callSeq: largest(reaches.map((share) => share.callSeq)),
           },
   };
 }

@@ -1,7 +1,9 @@
 import { number, numberOrNull } from '../codec.ts';
+import type { DialectName } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Row, Script } from '../driver.ts';
 import { run } from '../driver.ts';
+import { lookUp } from '../query/ordered-keys.ts';
 import { statement } from '../statement.ts';
 import { type BranchUser, findUsers, type Users } from './branch-users.ts';
 
@@ -85,12 +87,22 @@ const OWN_CALLS = statement(
   `UPDATE {tool_calls} SET owner = $5
    WHERE tree = $1 AND branch = $2 AND call_seq >= $3 AND call_seq < $4 AND owner IS DISTINCT FROM $5`,
 );
-const SHADOWED_CALLS = statement(
-  'shadowed_calls',
-  `SELECT t.call_seq FROM {tool_calls} t JOIN {tool_calls} own
-     ON own.tree = t.tree AND own.branch = $3 AND own.call_seq = t.call_seq
-   WHERE t.tree = $1 AND t.branch = $2`,
-);
+/** What a branch has of calls before its own beginning are copies. There may be a hundred thousand branches. */
+const SHADOWED_CALLS = statement('shadowed_calls', {
+  sqlite: shadowedText('sqlite', 'SELECT value AS branch FROM json_each($3)'),
+  postgres: shadowedText(
+    'postgres',
+    'SELECT value::bigint AS branch FROM json_array_elements_text($3::json)',
+  ),
+});
+
+function shadowedText(name: DialectName, nearer: string): string {
+  const begun = lookUp({ name }, 'branches', 'b', 'b.tree = $1 AND b.branch = n.branch');
+  const own = 'own.tree = b.tree AND own.branch = b.branch AND own.call_seq < b.fork_call_seq';
+  const shadowed = 't.tree = own.tree AND t.branch = $2 AND t.call_seq = own.call_seq';
+  return `SELECT own.branch, own.call_seq FROM (${nearer}) AS n ${begun}
+     ${lookUp({ name }, 'tool_calls', 'own', own)} ${lookUp({ name }, 'tool_calls', 't', shadowed)}`;
+}
 
 /** Beyond every seq that can occur. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -122,14 +134,18 @@ function* assignOwners(tree: number, branch: number, row: Row, users: Users): Sc
 
 /** A call of which an agent has its own copy on a nearer branch isn't its call here. */
 function* passShadowedCalls(tree: number, branch: number, living: readonly BranchUser[]): Script<void> {
+  const nearer = new Set(living.flatMap((user) => user.path));
+  if (nearer.size === 0) return;
+  /** By call: the branches that have a copy of it. */
   const shadows = new Map<number, Set<number>>();
-  for (const nearer of new Set(living.flatMap((user) => user.path))) {
-    const rows = yield* run(SHADOWED_CALLS, [tree, branch, nearer]);
-    shadows.set(nearer, new Set(rows.map((row) => number(row.call_seq))));
+  for (const row of yield* run(SHADOWED_CALLS, [tree, branch, JSON.stringify([...nearer])])) {
+    const callSeq = number(row.call_seq);
+    const copies = shadows.get(callSeq) ?? new Set();
+    shadows.set(callSeq, copies.add(number(row.branch)));
   }
-  for (const callSeq of new Set([...shadows.values()].flatMap((seqs) => [...seqs]))) {
+  for (const [callSeq, copies] of shadows) {
     const heir = living.find(
-      (user) => user.callSeq > callSeq && !user.path.some((nearer) => shadows.get(nearer)?.has(callSeq)),
+      (user) => user.callSeq > callSeq && !user.path.some((passed) => copies.has(passed)),
     );
     yield* run(OWN_CALLS, [tree, branch, callSeq, callSeq + 1, heir?.agent ?? null]);
   }

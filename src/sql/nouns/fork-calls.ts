@@ -1,5 +1,6 @@
 import type { CallState } from '../../model/call-book.ts';
 import { forkedCall } from '../../model/forked-call.ts';
+import { appendAll } from '../../model/lists.ts';
 import { isTerminal } from '../../model/tool-call.ts';
 import { type AgentState, type Chain, type Segment, segmentAt } from '../agent-state.ts';
 import { decodeCallState, number } from '../codec.ts';
@@ -98,7 +99,7 @@ function* candidates(state: AgentState, point: ForkPoint, segment: Segment): Scr
   const lastMessage = Math.max(0, point.position - 1);
   const from = yield* callsBefore({ ...state, chain: point.chain }, lastMessage);
   const rows = yield* run(CALLS_BETWEEN, [tree, branch, from, callHi]);
-  rows.push(...(yield* run(UNSETTLED, [tree, branch, callHi])));
+  appendAll(rows, yield* run(UNSETTLED, [tree, branch, callHi]));
   return rows;
 }
 

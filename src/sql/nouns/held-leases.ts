@@ -1,4 +1,5 @@
 import type { Timer } from '../../model/clock.ts';
+import { smallest } from '../../model/lists.ts';
 import type { AgentLease } from '../../store/store.ts';
 import { number } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
@@ -97,7 +98,7 @@ export class HeldLeases {
   #schedule(): void {
     this.#timer?.cancel();
     if (this.#held.size === 0) return;
-    const shortest = Math.min(...[...this.#held.values()].map((held) => held.ttlMs));
+    const shortest = smallest([...this.#held.values()].map((held) => held.ttlMs));
     // A lease must not keep the process alive: when it ends, the lease runs out.
     this.#timer = this.#driver.clock.after(shortest / 3, () => {
       this.#renewing = this.#renew().finally(() => {

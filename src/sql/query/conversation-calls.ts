@@ -1,3 +1,4 @@
+import { appendAll } from '../../model/lists.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
@@ -152,6 +153,6 @@ function* fetchCalls(
   }
   const rows: SqlValue[][] = [];
   for (const [branch, seqs] of byBranch)
-    rows.push(...(yield* run(FETCH, [tree, branch, JSON.stringify(seqs)])));
+    appendAll(rows, yield* run(FETCH, [tree, branch, JSON.stringify(seqs)]));
   return rows;
 }

@@ -1,3 +1,4 @@
+import { appendAll } from '../../model/lists.ts';
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
@@ -64,7 +65,7 @@ function* readPositions(state: Conversation, query: MessageQuery, window: Window
   const page = { from: Math.max(window.from, from), to: Math.min(end, from + limit) };
   const rows: SqlValue[][] = [];
   for (const { tree, branch, lo, hi } of partsOf(state, page, order)) {
-    rows.push(...(yield* run(POSITIONS, [tree, branch, lo, hi])));
+    appendAll(rows, yield* run(POSITIONS, [tree, branch, lo, hi]));
   }
   return rows;
 }
@@ -82,7 +83,7 @@ function* readTimeRange(state: Conversation, query: MessageQuery, window: Window
       order === 'asc' ? [lo + toSkip, lo + toSkip + left] : [hi - toSkip - left, hi - toSkip];
     toSkip = Math.max(0, toSkip - Math.max(0, hi - lo));
     const [begin, end] = [Math.max(lo, from), Math.min(hi, to)];
-    if (begin < end) rows.push(...(yield* run(POSITIONS, [part.tree, part.branch, begin, end])));
+    if (begin < end) appendAll(rows, yield* run(POSITIONS, [part.tree, part.branch, begin, end]));
     if (rows.length >= query.limit) break;
   }
   return rows;
@@ -127,7 +128,7 @@ function* readMatches(
     }
     const page = { limit: query.limit - rows.length, offset: toSkip };
     const matches = selectMatches(dialect, part, edges, query, page);
-    rows.push(...(yield* ask(matches)));
+    appendAll(rows, yield* ask(matches));
     if (rows.length >= query.limit) break;
     toSkip = 0;
   }

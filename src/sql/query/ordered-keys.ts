@@ -102,7 +102,12 @@ export function rowsOfPage(
  * planners see other ways, and misjudge them: they don't know that a key's columns belong together. SQLite
  * keeps the order of a CROSS JOIN, PostgreSQL doesn't look into a subquery with an OFFSET.
  */
-export function lookUp(dialect: Dialect, table: TableName, alias: string, condition: string): string {
+export function lookUp(
+  dialect: Pick<Dialect, 'name'>,
+  table: TableName,
+  alias: string,
+  condition: string,
+): string {
   return dialect.name === 'sqlite'
     ? `CROSS JOIN {${table}} AS ${alias} ON ${condition}`
     : `CROSS JOIN LATERAL (SELECT * FROM {${table}} AS ${alias} WHERE ${condition} OFFSET 0) AS ${alias}`;

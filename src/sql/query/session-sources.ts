@@ -32,7 +32,7 @@ export function selectiveSources(dialect: Dialect, query: SessionQuery): Source[
   const byActivity = query.sortBy === 'updatedAt';
   const sources: Source[] = [];
   if (dialect.name === 'sqlite') {
-    sources.push(...metadata.map((match): Source => ({ table: 'metadata', match })));
+    for (const match of metadata) sources.push({ table: 'metadata', match });
   } else if (metadata.length > 0) sources.push({ table: 'metadata_jsonb' });
   if (byActivity && userId !== undefined) sources.push({ table: 'agents', index: 'agents_by_user' });
   if (!byActivity && isRareStatus(query)) sources.push({ table: 'heads', index: 'heads_not_idle' });

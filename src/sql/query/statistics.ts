@@ -1,3 +1,4 @@
+import { smallest } from '../../model/lists.ts';
 import type { AgentStats, LatencyPercentiles, TokenTotals } from '../../store/filters.ts';
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
@@ -210,7 +211,7 @@ function percentiles(rows: readonly SqlValue[][]): LatencyPercentiles | undefine
   if (total === 0) return undefined;
   const at = (percent: number) => {
     const place = Math.floor((total * percent + 99) / 100);
-    return Math.min(...rows.filter((row) => number(row[1]) >= place).map(([value]) => number(value)));
+    return smallest(rows.filter((row) => number(row[1]) >= place).map(([value]) => number(value)));
   };
   return { p50: at(50), p95: at(95), p99: at(99) };
 }

@@ -1,0 +1,23 @@
+/**
+ * For lists of any length. A spread in a call (`push(...list)`, `Math.max(...list)`) puts every item on the
+ * stack as an argument, which some hundred thousand of them overflow.
+ */
+
+/** Puts the items behind those that are there. */
+export function appendAll<T>(list: T[], items: Iterable<T>): void {
+  for (const item of items) list.push(item);
+}
+
+/** `-Infinity` where there are none. */
+export function largest(numbers: Iterable<number>): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (const one of numbers) if (one > most) most = one;
+  return most;
+}
+
+/** `Infinity` where there are none. */
+export function smallest(numbers: Iterable<number>): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const one of numbers) if (one < least) least = one;
+  return least;
+}
