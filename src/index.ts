@@ -7,6 +7,7 @@ export {
   ApprovalRequiredError,
   MaxStepsError,
   ModelError,
+  SlowReaderError,
   TurnInterruptedError,
 } from './agent/errors.ts';
 export { type FollowOptions, followAgent } from './agent/follow.ts';

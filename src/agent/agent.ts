@@ -150,7 +150,7 @@ export class Agent {
    * A turn, part by part. It begins at once and goes on when its reader leaves; `signal` and `interrupt()` stop it.
    */
   stream(input?: string | ContentBlock[], options: TurnOptions = {}): AsyncIterableIterator<AgentStreamPart> {
-    const parts = new PartStream();
+    const parts = new PartStream(this.agentId);
     let finish: AgentStreamPart | undefined;
     const end = (failure?: { error: unknown }) => {
       if (finish) parts.push(finish);

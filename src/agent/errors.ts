@@ -17,14 +17,16 @@ export class ApprovalRequiredError extends KodeError {
   }
 }
 
-/** Another turn of this agent is under way. */
+/** Another turn of this agent is under way, or too many wait for it to end. */
 export class AgentBusyError extends KodeError {
   readonly agentId: string;
 
-  constructor(agentId: string) {
+  constructor(agentId: string, waiting = 0) {
     super(
       'AGENT_BUSY',
-      `Agent "${agentId}" is in the middle of a turn. Wait for it, stop it with interrupt(), or pass { whenBusy: 'queue' }.`,
+      waiting === 0
+        ? `Agent "${agentId}" is in the middle of a turn. Wait for it, stop it with interrupt(), or pass { whenBusy: 'queue' }.`
+        : `${waiting} turns of agent "${agentId}" wait already, which is as many as may. Wait for some of them to end.`,
     );
     this.agentId = agentId;
   }
@@ -47,6 +49,22 @@ export class TurnInterruptedError extends KodeError {
     super(
       'TURN_INTERRUPTED',
       `The turn of agent "${agentId}" was interrupted before its answer was complete. Go on with run(), or send something else.`,
+    );
+    this.agentId = agentId;
+  }
+}
+
+/**
+ * Whoever reads the parts of `agent.stream()` is too far behind. The turn goes on, and everything in it is
+ * stored: `followAgent` gives the parts from any cursor on.
+ */
+export class SlowReaderError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string, unread: number) {
+    super(
+      'SLOW_READER',
+      `${unread} parts of a turn of agent "${agentId}" have come that nobody read, which is as many as are kept. The turn goes on: read faster, or follow it with followAgent().`,
     );
     this.agentId = agentId;
   }

@@ -1,10 +1,14 @@
 import { AgentBusyError, AgentClosedError, TurnInterruptedError } from './errors.ts';
 
+/** Turns that wait at a time. */
+export const MAX_WAITING_TURNS = 1_000;
+
 /** Lets in one turn of an agent at a time, and stops the one that is under way. */
 export class TurnQueue {
   readonly #agentId: string;
   #running: Promise<void> | undefined;
   #last: Promise<void> | undefined;
+  #waiting = 0;
   #interrupts = new AbortController();
   #isClosed = false;
 
@@ -20,6 +24,7 @@ export class TurnQueue {
   async run<T>(whenBusy: 'reject' | 'queue', work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.assertOpen();
     if (this.#last !== undefined && whenBusy !== 'queue') throw new AgentBusyError(this.#agentId);
+    if (this.#waiting >= MAX_WAITING_TURNS) throw new AgentBusyError(this.#agentId, this.#waiting);
     const begin = () => {
       this.assertOpen();
       const turn = work(this.#interrupts.signal);
@@ -27,7 +32,7 @@ export class TurnQueue {
       return turn;
     };
     // At once when nothing else runs, so that an interrupt that follows finds it.
-    const promise = this.#last === undefined ? begin() : this.#last.then(begin);
+    const promise = this.#last === undefined ? begin() : this.#afterLast(this.#last, begin);
     const last = promise.then(nothing, nothing);
     this.#last = last;
     try {
@@ -38,6 +43,14 @@ export class TurnQueue {
         this.#running = undefined;
       }
     }
+  }
+
+  #afterLast<T>(last: Promise<void>, begin: () => Promise<T>): Promise<T> {
+    this.#waiting += 1;
+    return last.then(() => {
+      this.#waiting -= 1;
+      return begin();
+    });
   }
 
   /** Stops the turn under way; those that wait for it go on. */

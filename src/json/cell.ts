@@ -1,4 +1,5 @@
 import { AgentNotFoundError } from '../errors.ts';
+import { assertRoomForWrite } from '../store/queues.ts';
 import type { AgentFiles, NewAgent, OpenAgent } from './agent-files.ts';
 import { apply } from './apply.ts';
 import { type Entry, encodeEntry } from './entry.ts';
@@ -138,6 +139,7 @@ export class AgentCell {
 
   #add(task: Write | Work): void {
     if (this.#retired) throw new RangeError(`the cell of agent "${this.agentId}" is in use no more`);
+    assertRoomForWrite(this.agentId, this.#tasks.length);
     this.#tasks.push(task);
     if (this.#draining) return;
     this.#draining = true;

@@ -97,7 +97,6 @@ export class LogReader {
       const header = await readHeader(handle, path);
       const all: Entry[] = [];
       await scanEntries(handle, path, header, (entries) => {
-        for (const entry of entries) all.push(entry);
         appendAll(all, entries);
         return true;
       });

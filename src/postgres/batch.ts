@@ -1,3 +1,4 @@
+import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op } from '../sql/batch.ts';
 import type { Row, SqlParam } from '../sql/driver.ts';
 import { type Statement, statement } from '../sql/statement.ts';
@@ -16,7 +17,10 @@ interface Template {
   readonly values: readonly ((batch: Batch, ops: readonly Op[]) => SqlParam)[];
 }
 
-const templates = new Map<string, Template>();
+/** Commits have a few dozen shapes in use, of thousands that they could have. */
+export const MAX_TEMPLATES = 500;
+
+const templates = new RecentMap<string, Template>(MAX_TEMPLATES);
 
 /**
  * A batch as one statement: the pin, the lock on the head, the conditions on the locked row, the head's

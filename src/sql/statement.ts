@@ -1,3 +1,4 @@
+import { RecentMap } from '../model/recent-map.ts';
 import type { Dialect } from './dialect.ts';
 
 /**
@@ -29,10 +30,16 @@ export function statementOfValues(name: string, text: Statement['text']): Statem
   return { name, text, shape: 'values' };
 }
 
-const built = new Map<string, Statement>();
-const builtOfArrays = new Map<string, Statement<'arrays'>>();
+/**
+ * Filters, orders and rounded limits make some hundred texts in use at a time, and no end of possible ones:
+ * each is a prepared statement in memory.
+ */
+export const MAX_COMPOSED = 500;
 
-/** A statement composed at run time from constant fragments: one object per distinct text. */
+const built = new RecentMap<string, Statement>(MAX_COMPOSED);
+const builtOfArrays = new RecentMap<string, Statement<'arrays'>>(MAX_COMPOSED);
+
+/** A statement composed at run time from constant fragments: one object per distinct text in use. */
 export function composed(name: string, text: string): Statement {
   return once(built, text, () => statement(name, text));
 }
@@ -41,7 +48,7 @@ export function composedOfArrays(name: string, text: string): Statement<'arrays'
   return once(builtOfArrays, text, () => statementOfArrays(name, text));
 }
 
-function once<T>(known: Map<string, T>, text: string, build: () => T): T {
+function once<T>(known: RecentMap<string, T>, text: string, build: () => T): T {
   let found = known.get(text);
   if (!found) {
     found = build();

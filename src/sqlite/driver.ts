@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database, Statement as Prepared } from 'better-sqlite3';
 import { type Clock, systemClock } from '../model/clock.ts';
+import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
 import {
   type Driver,
@@ -40,6 +41,8 @@ export interface DriverOptions extends WriteQueueOptions {
   /** Of the files that are created. */
   readonly modes: Modes;
 }
+/** More than the source has; what is composed at run time takes the rest. */
+export const MAX_COMPILED = 1_000;
 
 interface Compiled {
   prepared: Prepared;
@@ -61,7 +64,7 @@ export class SqliteDriver implements Driver, Executor {
   readonly #reader: Reader | undefined;
   readonly #begin: Prepared;
   readonly #end: Prepared;
-  readonly #compiled = new Map<Statement<Shape>, Compiled>();
+  readonly #compiled = new RecentMap<Statement<Shape>, Compiled>(MAX_COMPILED);
   readonly #listeners = new Set<() => void>();
   #poll: NodeJS.Timeout | undefined;
   #dataVersion = 0;

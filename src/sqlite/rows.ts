@@ -13,6 +13,7 @@ export interface RowWriter {
   readonly cursors: readonly number[];
 }
 
+/** Of an operation on its own the source knows some fifty shapes: tables, and lists of columns that are constants. */
 const writers = new Map<string, RowWriter>();
 
 /** The same for every operation of a shape, so that no text is composed, and no column looked up, per commit. */

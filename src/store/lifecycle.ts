@@ -1,5 +1,6 @@
 import { StoreClosedError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
+import { assertRoomForCall } from './queues.ts';
 import type { OperationMetrics } from './store.ts';
 
 /** Latencies remembered per operation. */
@@ -85,6 +86,7 @@ export class Lifecycle {
   /** To be followed by `end`. */
   begin(): number {
     this.assertOpen();
+    assertRoomForCall(this.#underWay);
     this.#underWay += 1;
     return performance.now();
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { AgentExistsError, AgentNotFoundError, VersionConflictError } from '../errors.ts';
+import { AgentExistsError, AgentNotFoundError, StoreBusyError, VersionConflictError } from '../errors.ts';
 import type { Message } from '../model/message.ts';
+import { MAX_WRITES_OF_AGENT } from '../store/queues.ts';
 import type { Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import { assistant, collect, conversation, createAgent, progress, user } from './samples.ts';
@@ -242,6 +243,27 @@ function forksAndRewrites(spec: Spec): void {
 }
 
 function timelines(spec: Spec): void {
+  spec.test(
+    'X3 takes as many events at once as may wait, and refuses the others whole',
+    async ({ store }) => {
+      await createAgent(store, 'a');
+      const appending = Array.from({ length: MAX_WRITES_OF_AGENT + 100 }, (_, n) =>
+        store.appendEvent('a', progress('tick', { n })),
+      );
+      const { values, errors } = await outcomes(appending);
+      assert.ok(errors.length > 0, 'refused');
+      assert.ok(values.length >= MAX_WRITES_OF_AGENT, `accepted ${values.length}`);
+      for (const error of errors) assert.ok(error instanceof StoreBusyError, String(error));
+      assert.deepEqual(
+        values,
+        Array.from(values, (_, n) => n + 1),
+      );
+      const [newest] = await collect(store.readEvents('a', { since: values.length - 1 }));
+      assert.equal(newest?.event.n, values.length - 1);
+      assert.equal(await store.appendEvent('a', progress('tick')), values.length + 1);
+    },
+  );
+
   spec.shared(
     'events of two stores come in the order of the cursor, none missing, to readers in both',
     async (context) => {

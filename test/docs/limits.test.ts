@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as agent from '../../src/agent/agent.ts';
+import * as partStream from '../../src/agent/part-stream.ts';
 import * as template from '../../src/agent/template.ts';
+import * as turnQueue from '../../src/agent/turn-queue.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
+import * as batches from '../../src/postgres/batch.ts';
 import * as postgres from '../../src/postgres/connect.ts';
 import * as postgresDriver from '../../src/postgres/driver.ts';
 import * as gate from '../../src/postgres/gate.ts';
@@ -16,11 +19,14 @@ import * as stateCache from '../../src/sql/commit/state-cache.ts';
 import * as directory from '../../src/sql/directory.ts';
 import * as consistency from '../../src/sql/nouns/consistency.ts';
 import * as watching from '../../src/sql/nouns/events.ts';
+import * as statements from '../../src/sql/statement.ts';
+import * as sqliteDriver from '../../src/sqlite/driver.ts';
 import * as sqlite from '../../src/sqlite/options.ts';
 import * as writeQueue from '../../src/sqlite/write-queue.ts';
 import * as options from '../../src/store/arguments.ts';
 import * as lifecycle from '../../src/store/lifecycle.ts';
 import * as metadata from '../../src/store/metadata-filter.ts';
+import * as queues from '../../src/store/queues.ts';
 import * as filters from '../../src/store/validate-filter.ts';
 import { root } from './samples.ts';
 
@@ -38,6 +44,10 @@ const CODE: Record<string, readonly number[]> = {
   "A tool's call": [],
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
   'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
+  "Calls on a store that haven't ended": [queues.MAX_CALLS],
+  'Writes, events, forks of one agent that wait for each other': [queues.MAX_WRITES_OF_AGENT],
+  "Turns of an agent that wait with `whenBusy: 'queue'`": [turnQueue.MAX_WAITING_TURNS],
+  'Parts of `agent.stream` that nobody has read': [partStream.MAX_UNREAD_PARTS],
   'Tool calls of one step that run at the same time': [template.DEFAULT_TOOL_CONCURRENCY],
   'PostgreSQL: connections of the pool': [gate.DEFAULT_SIZE],
   'SQLite: writes that wait for their transaction': [writeQueue.DEFAULT_MAX_QUEUED_WRITES],
@@ -58,6 +68,9 @@ const CODE: Record<string, readonly number[]> = {
   ],
   'Keys of agents': [directory.MAX_REMEMBERED],
   'States of agents that were written to last': [stateCache.MAX_AGENTS],
+  'Composed statements: texts in use': [statements.MAX_COMPOSED],
+  'SQLite: prepared statements': [sqliteDriver.MAX_COMPILED],
+  'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
   'Latencies for `getMetrics`, for each operation': [lifecycle.WINDOW],
 };

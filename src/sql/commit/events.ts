@@ -1,4 +1,5 @@
 import type { EncodedEvent } from '../../model/encode-commit.ts';
+import { assertRoomForWrite } from '../../store/queues.ts';
 import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
 import { eventRows, type Moment } from './event-rows.ts';
@@ -36,6 +37,7 @@ export class EventWriter {
     const entry = { events, at, call };
     const queue = this.#waiting.get(agentId);
     if (queue) {
+      assertRoomForWrite(agentId, queue.length);
       queue.push(entry);
       return;
     }

@@ -1,20 +1,43 @@
-/** Runs work under one key strictly one after the other; different keys don't wait for each other. */
-export class SerialQueue {
-  readonly #tails = new Map<string, Promise<unknown>>();
+import { assertRoomForWrite } from '../../store/queues.ts';
 
-  /** The work that came last under the key, if it hasn't ended. */
-  last(key: string): Promise<unknown> | undefined {
-    return this.#tails.get(key);
+interface Line {
+  last: Promise<unknown>;
+  /** Works that haven't ended. */
+  length: number;
+}
+
+/** Runs work on one agent strictly one after the other; different agents don't wait for each other. */
+export class SerialQueue {
+  readonly #lines = new Map<string, Line>();
+
+  /** The work that came last, if it hasn't ended. */
+  last(agentId: string): Promise<unknown> | undefined {
+    return this.#lines.get(agentId)?.last;
   }
 
-  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(key);
-    const result = before ? before.then(work, work) : work();
-    this.#tails.set(key, result);
+  async run<T>(agentId: string, work: () => Promise<T>): Promise<T> {
+    const line = this.#lines.get(agentId);
+    if (!line) return this.#begin(agentId, work);
+    assertRoomForWrite(agentId, line.length);
+    const result = line.last.then(work, work);
+    line.last = result;
+    line.length += 1;
+    return this.#ended(agentId, line, result);
+  }
+
+  #begin<T>(agentId: string, work: () => Promise<T>): Promise<T> {
+    const result = work();
+    const line = { last: result, length: 1 };
+    this.#lines.set(agentId, line);
+    return this.#ended(agentId, line, result);
+  }
+
+  async #ended<T>(agentId: string, line: Line, result: Promise<T>): Promise<T> {
     try {
       return await result;
     } finally {
-      if (this.#tails.get(key) === result) this.#tails.delete(key);
+      line.length -= 1;
+      if (line.length === 0) this.#lines.delete(agentId);
     }
   }
 }

@@ -1,4 +1,5 @@
 import { AgentExistsError } from '../../errors.ts';
+import { assertRoomForWrite } from '../../store/queues.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
@@ -52,14 +53,23 @@ export class Forks {
     const waiting = this.#waiting.get(sourceId);
     // A write that was asked for in between is to be in the fork.
     if (waiting && waiting.turn === this.#committer.lastTurn(sourceId)) {
+      assertRoomForWrite(sourceId, waiting.requests.length);
       waiting.requests.push(request);
       return;
     }
     const group: Group = { requests: [request], turn: undefined };
     this.#waiting.set(sourceId, group);
-    void this.#committer.exclusively(sourceId, () => {
+    const begin = () => {
       if (this.#waiting.get(sourceId) === group) this.#waiting.delete(sourceId);
+    };
+    const forked = this.#committer.exclusively(sourceId, () => {
+      begin();
       return this.#forkAll(sourceId, group.requests);
+    });
+    // They settle their requests themselves; what fails is to get a turn.
+    forked.catch((error: unknown) => {
+      begin();
+      for (const { reject } of group.requests) reject(error);
     });
     group.turn = this.#committer.lastTurn(sourceId);
   }
