@@ -108,8 +108,8 @@ export type {
 } from './store/filters.ts';
 export type {
   AgentLease,
-  BackupOptions,
   ApprovalDecision,
+  BackupOptions,
   ClaimOptions,
   ConsistencyIssue,
   ConsistencyReport,

@@ -81,6 +81,9 @@ export interface Driver {
   /** A consistent copy of the database while it is in use. */
   backup(backup: CheckedBackup & { path: string }): Promise<void>;
 
+  /** Throws if what is open isn't what its users find under its name any more. */
+  present?(): Promise<void>;
+
   close(): Promise<void>;
 }
 

@@ -21,6 +21,7 @@ import { backUp } from './backup.ts';
 import { type Executor, Refused, runBatch } from './batch.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
+import { FileIdentity } from './file-identity.ts';
 import { loadBetterSqlite } from './load.ts';
 import { NOW, positional } from './positional.ts';
 import { Reader } from './reader.ts';
@@ -33,6 +34,9 @@ const RESERVE_KEYS = statement(
   'reserve_keys',
   'UPDATE {keys} SET next = next + $1 RETURNING next - $1 AS first',
 );
+
+/** How often a store that writes looks whether its files are still there. A pause is longer. */
+const LOOK_MS = 100;
 
 /** How long reads may follow each other without giving way. */
 const MAX_TURN_MS = 10;
@@ -59,6 +63,9 @@ export class SqliteDriver implements Driver, Executor {
   readonly #path: string;
   readonly #busyTimeoutMs: number;
   readonly #modes: Modes;
+  #identity: FileIdentity | undefined;
+  /** When its files were last seen in their place, by the monotonic clock. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   readonly #queue: WriteQueue;
   /** A database in memory has no second connection. */
   readonly #reader: Reader | undefined;
@@ -77,7 +84,7 @@ export class SqliteDriver implements Driver, Executor {
     this.#path = path;
     this.#busyTimeoutMs = options.busyTimeoutMs;
     this.#modes = options.modes;
-    this.#queue = new WriteQueue(db, options);
+    this.#queue = new WriteQueue(db, { ...options, mayWrite: () => this.#lookForFiles() });
     this.#reader = path === MEMORY ? undefined : new Reader(path, options.busyTimeoutMs, clock);
     this.#begin = db.prepare('BEGIN');
     this.#end = db.prepare('COMMIT');
@@ -86,6 +93,19 @@ export class SqliteDriver implements Driver, Executor {
   /** Repeats `work` for as long as the store waits for other processes. */
   whenFree<T>(work: () => T): Promise<T> {
     return whenFree(work, this.#busyTimeoutMs);
+  }
+
+  /** From now on, no other files than those that lie there now are written to. */
+  rememberFiles(): void {
+    if (this.#path !== MEMORY) this.#identity = new FileIdentity(this.#path);
+  }
+
+  async present(): Promise<void> {
+    try {
+      this.#identity?.check();
+    } catch (error) {
+      throw translate(error, this.#path);
+    }
   }
 
   pragma(text: string): void {
@@ -221,6 +241,14 @@ export class SqliteDriver implements Driver, Executor {
     await this.#reader?.close();
     clearInterval(this.#poll);
     this.#db.close();
+  }
+
+  #lookForFiles(): void {
+    if (!this.#identity) return;
+    const now = this.clock.monotonic();
+    if (now - this.#lookedAt < LOOK_MS) return;
+    this.#identity.check();
+    this.#lookedAt = now;
   }
 
   async #another(): Promise<Database> {

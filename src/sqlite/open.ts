@@ -43,6 +43,7 @@ export async function openDatabase(path: string, settings: Settings, clock: Cloc
     if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
       await driver.transact(() => migrate(driver.dialect, clock.now()));
     }
+    driver.rememberFiles();
     return driver;
   } catch (error) {
     db?.close();

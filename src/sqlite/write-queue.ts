@@ -21,6 +21,8 @@ export interface WriteQueueOptions {
   readonly busyTimeoutMs: number;
   /** Writes that may wait at a time. */
   readonly maxQueuedWrites: number;
+  /** Asked before each transaction; throws if there must be none. */
+  readonly mayWrite?: (() => void) | undefined;
 }
 
 /**
@@ -85,6 +87,7 @@ export class WriteQueue {
     const units = this.#units.slice(0, this.#singly > 0 ? 1 : MAX_UNITS);
     let outcomes: Outcome[];
     try {
+      this.#options.mayWrite?.();
       const attempt = this.#transactions.run(units.map(({ run }) => run));
       if ('busy' in attempt) {
         this.#refuseOverdue(attempt.busy);

@@ -161,8 +161,10 @@ export interface QueryableStore extends Store {
 }
 
 export interface HealthReport {
+  /** The database answers, and is the one that was opened. */
   healthy: boolean;
   database: { connected: boolean; latencyMs: number; error?: string };
+  /** Whether files can be written to the store's folder, which the store can do without. */
   fileSystem: { writable: boolean; error?: string };
   checkedAt: Date;
 }

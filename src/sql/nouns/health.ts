@@ -1,22 +1,25 @@
-import { mkdir, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../../model/clock.ts';
+import { messageOf } from '../../store/foreign-errors.ts';
 import type { HealthReport } from '../../store/store.ts';
 import type { Engine } from '../engine.ts';
 import { statement } from '../statement.ts';
+import { checkFolder } from './file-folder.ts';
 
 const PING = statement('ping', 'SELECT 1 AS alive');
 
-/** Asks the database, and writes a file where the store's files go. Never throws: the report says it. */
+/**
+ * Asks the database, and looks whether files could be written where the store's go, which it can do without.
+ * Never throws, and creates nothing: the report says it.
+ */
 export async function checkHealth(
   connect: () => Promise<Engine>,
   directory: string | undefined,
   clock: Clock,
 ): Promise<HealthReport> {
   const database = await checkDatabase(connect);
-  const fileSystem = await checkFiles(directory);
+  const fileSystem = await checkFolder(directory);
   return {
-    healthy: database.connected && fileSystem.writable,
+    healthy: database.connected,
     database,
     fileSystem,
     checkedAt: new Date(clock.now()),
@@ -28,27 +31,9 @@ async function checkDatabase(connect: () => Promise<Engine>): Promise<HealthRepo
   try {
     const { context } = await connect();
     await context.driver.read(PING, []);
+    await context.driver.present?.();
     return { connected: true, latencyMs: performance.now() - start };
   } catch (error) {
     return { connected: false, latencyMs: performance.now() - start, error: messageOf(error) };
   }
-}
-
-/** Without a directory nothing has to be writable. */
-async function checkFiles(directory: string | undefined): Promise<HealthReport['fileSystem']> {
-  if (directory === undefined) return { writable: true };
-  const probe = join(directory, `.kode-health-${process.pid}-${Math.random().toString(36).slice(2)}`);
-  try {
-    await mkdir(directory, { recursive: true });
-    const file = await open(probe, 'wx');
-    await file.close();
-    await rm(probe);
-    return { writable: true };
-  } catch (error) {
-    return { writable: false, error: messageOf(error) };
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
