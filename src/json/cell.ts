@@ -45,6 +45,11 @@ export class AgentCell {
     this.#onIdle = onIdle;
   }
 
+  /** Something is under way. */
+  get busy(): boolean {
+    return this.#draining;
+  }
+
   /** Nothing is under way, and nothing of it is left to be taken back. */
   get idle(): boolean {
     if (this.#draining) return false;
@@ -164,6 +169,8 @@ export class AgentCell {
   }
 
   async #load(): Promise<OpenAgent | undefined> {
+    // What is in memory is what is stored only while nobody else can write here.
+    await this.#files.disk.check();
     this.#open ??= await this.#files.open(this.agentId, this.#end);
     return this.#open;
   }

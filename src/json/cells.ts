@@ -14,6 +14,7 @@ export class AgentCells {
   /** The one used longest ago comes first. */
   readonly #cells = new Map<string, AgentCell>();
   readonly #closing = new Set<Promise<void>>();
+  #left = false;
 
   constructor(files: AgentFiles, onIdle: (cell: AgentCell) => void) {
     this.#files = files;
@@ -40,7 +41,17 @@ export class AgentCells {
     await Promise.all([...cells.map((cell) => cell.retire()), ...this.#closing]);
   }
 
+  /** As the others become idle, too. */
+  leave(): void {
+    this.#left = true;
+    for (const cell of this.#cells.values()) if (!cell.busy) this.#retire(cell);
+  }
+
   #settle(cell: AgentCell): void {
+    if (this.#left) {
+      this.#retire(cell);
+      return;
+    }
     this.#cells.delete(cell.agentId);
     this.#cells.set(cell.agentId, cell);
     this.#onIdle(cell);
@@ -57,10 +68,14 @@ export class AgentCells {
       if (!cell.idle) continue;
       bytes -= cell.inMemory?.bytes ?? 0;
       count -= 1;
-      this.#cells.delete(cell.agentId);
-      const closed = cell.retire().catch(() => undefined);
-      this.#closing.add(closed);
-      void closed.then(() => this.#closing.delete(closed));
+      this.#retire(cell);
     }
+  }
+
+  #retire(cell: AgentCell): void {
+    this.#cells.delete(cell.agentId);
+    const closed = cell.retire().catch(() => undefined);
+    this.#closing.add(closed);
+    void closed.then(() => this.#closing.delete(closed));
   }
 }

@@ -1,4 +1,15 @@
-import { chmod, copyFile, type FileHandle, mkdir, readdir, rename, rm, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  type FileHandle,
+  link,
+  mkdir,
+  readdir,
+  rename,
+  rm,
+  unlink,
+  utimes,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode } from './file-errors.ts';
@@ -70,6 +81,11 @@ export class Disk {
     }
   }
 
+  /** Throws if this process may have lost the folder. */
+  async check(): Promise<void> {
+    await this.#guard?.check();
+  }
+
   /** To be asked after a write and before somebody is told of it. */
   async confirm(): Promise<void> {
     await this.#guard?.confirm();
@@ -96,6 +112,47 @@ export class Disk {
   /** The same for what a power cut may take. */
   async writeUnsynced(path: string, data: string | Buffer): Promise<void> {
     await this.#write(path, 'w', (handle) => handle.writeFile(data));
+  }
+
+  /** A new file; false if there is one of that name. */
+  async writeNew(path: string, data: string): Promise<boolean> {
+    let created = false;
+    try {
+      await this.#write(path, 'wx', async (handle) => {
+        created = true;
+        await handle.writeFile(data);
+      });
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return false;
+      if (created) await unlink(path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** A second name for a file; false if that name is taken, or the file is gone. */
+  async link(path: string, name: string): Promise<boolean> {
+    try {
+      await this.guarded(() => link(path, name));
+      return true;
+    } catch (error) {
+      if (['EEXIST', 'ENOENT'].includes(errorCode(error) ?? '')) return false;
+      throw error;
+    }
+  }
+
+  /** Gives a file another time. */
+  async touch(path: string, time: number): Promise<void> {
+    await this.guarded(() => utimes(path, new Date(time), new Date(time)));
+  }
+
+  /** Changes whenever a small file, or its time, does; undefined where there is none. */
+  async signature(path: string): Promise<string | undefined> {
+    // Opened, because network file systems remember for a while what they were told without that.
+    return this.reading(path, async (handle) => {
+      const { mtimeMs } = await handle.stat();
+      return `${mtimeMs} ${await handle.readFile('utf8')}`;
+    });
   }
 
   /** A copy, on disk when this returns, as a new file's contents are. */
@@ -131,6 +188,11 @@ export class Disk {
     const there = join(trash, `discarded-${this.#discarded}`);
     await this.rename(path, there);
     await unlink(there);
+  }
+
+  /** Nothing to do where there is no such file. */
+  async unlink(path: string): Promise<void> {
+    await this.guarded(() => orNothing(unlink(path)));
   }
 
   async removeTree(path: string): Promise<void> {

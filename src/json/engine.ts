@@ -12,10 +12,19 @@ import type { StoreLock } from './lock.ts';
 import type { Durability } from './log-file.ts';
 import { modesOf } from './modes.ts';
 import { Mutex } from './mutex.ts';
+import { onExit } from './on-exit.ts';
 import { openFolder } from './opening.ts';
 import type { Paths } from './paths.ts';
 import { planFork } from './plan-fork.ts';
 import { Reclaimer } from './reclaim.ts';
+
+export interface EngineOptions {
+  durability: Durability;
+  clock: Clock;
+  fileMode?: number | undefined;
+  /** Ends waiting for the folder. */
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * An open folder. Agents are worked with side by side, each in its cell; what concerns which log depends
@@ -31,23 +40,33 @@ export class Engine {
   readonly #lock: StoreLock;
   readonly #structure = new Mutex();
   readonly #compacting = new Map<string, Promise<void>>();
+  readonly #forgetExit: () => void;
   #sweeping: Promise<void> | undefined;
 
-  private constructor(paths: Paths, lock: StoreLock, disk: Disk, durability: Durability, clock: Clock) {
+  private constructor(paths: Paths, lock: StoreLock, { clock, durability, fileMode }: EngineOptions) {
     this.clock = clock;
+    const disk = new Disk(modesOf(fileMode), lock);
     const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
-    this.files = new AgentFiles(paths, disk, reader, clock, { durability, readOnly: false, fenced: false });
+    this.files = new AgentFiles(paths, disk, reader, clock, {
+      durability,
+      readOnly: false,
+      fenced: lock.fenced,
+    });
     this.leases = new Leases(lock.generation, clock);
     this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
     this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
+    this.#forgetExit = onExit(() => {
+      // What is being written may go on after this. The next process finds that this one has ended.
+      if (!disk.writing) lock.releaseNow();
+    });
   }
 
-  static async open(root: string, durability: Durability, clock: Clock): Promise<Engine> {
-    const disk = new Disk(modesOf());
-    const { lock, paths } = await openFolder(root, disk);
-    const engine = new Engine(paths, lock, disk, durability, clock);
+  static async open(root: string, options: EngineOptions): Promise<Engine> {
+    const { clock, fileMode, signal } = options;
+    const { lock, paths } = await openFolder(root, { disk: new Disk(modesOf(fileMode)), clock, signal });
+    const engine = new Engine(paths, lock, options);
     if (lock.afterCrash) engine.#sweep();
     return engine;
   }
@@ -95,14 +114,33 @@ export class Engine {
     });
   }
 
+  /** Aborted when another process has taken the folder: nothing can be done here any more. */
+  get lost(): AbortSignal {
+    return this.#lock.lost;
+  }
+
   /** When nothing is under way any more. */
   async close(): Promise<void> {
+    const { disk, paths } = this.files;
+    this.leases.close();
     try {
       await Promise.all([this.#sweeping, ...this.#compacting.values()]);
       await this.#cells.close();
+      // What can't be removed now goes when the store is opened again.
+      for (const folder of [paths.temporary, paths.trash]) {
+        await disk.removeTree(folder).catch(() => undefined);
+      }
     } finally {
+      this.#forgetExit();
       await this.#lock.release();
     }
+  }
+
+  /** The folder is another process's now. What is under way will fail, and lets go of what it has open. */
+  abandon(): void {
+    this.leases.close();
+    this.#forgetExit();
+    this.#cells.leave();
   }
 
   /** Beside everything else, but before anything is forked or deleted. */

@@ -1,186 +1,278 @@
-import { readFileSync } from 'node:fs';
-import { type FileHandle, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreBusyError } from '../errors.ts';
+import { StoreBusyError, StoreUnavailableError } from '../errors.ts';
+import { type Clock, sleep, type Timer } from '../model/clock.ts';
+import type { Disk, Guard } from './disk.ts';
 import { errorCode } from './file-errors.ts';
+import { type Holder, parseHolder, thisProcess } from './holder.ts';
+import { endOf, type LookOptions } from './lock-end.ts';
+import { create, locks, newestLock } from './lock-files.ts';
+import { thisPlace } from './place.ts';
 
-interface Holder {
-  pid: number;
-  host: string;
-  /** When the process began, as far as the system tells: a number given out again is another process. */
-  started: string;
-  since: string;
-}
-
-interface Found {
-  name: string;
-  generation: number;
-  free: boolean;
-}
-
-const NAME = /^lock\.(\d{1,15})(\.free)?$/;
+/** How often a holder shows that it is alive: often enough for `DEAD_MS`. */
+export const BEAT_MS = 2_000;
+/** For so long after it last showed itself a holder needn't look whether it still has the lock. */
+const FRESH_MS = 5_000;
+/** For so long it needs no more than to show itself again: nobody can have concluded anything yet. */
+const SURE_MS = 12_000;
 const ATTEMPTS = 5;
 const PAUSE_MS = 20;
-/** A lock file without a holder's name is being written, unless it is as old as this. */
-const WRITING_MS = 10_000;
 
 /**
  * One process at a time. Each opening takes the next `lock.<generation>`; the newest one counts, and its
  * file stays when it is given back (as `.free`), so that two processes that find a dead one's lock at the
  * same moment ask for the same next file, which only one of them can create.
+ *
+ * Node has no locks of the operating system. A holder that can be seen is asked for by its process number. One that
+ * can't, in another container or on another host, shows itself by its file's time, again and again; after a pause that
+ * others may have taken for its end it keeps the lock only if it is itself the first to create the next file.
  */
-export class StoreLock {
+export class StoreLock implements Guard {
   /** Rises with each opening of the store. */
   readonly generation: number;
   /** The process before this one ended without giving the lock back. */
   readonly afterCrash: boolean;
-  readonly #path: string;
+  /** Nobody saw that process end: it may be paused, with files open. */
+  readonly fenced: boolean;
+  readonly #root: string;
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly #holder: Holder;
+  readonly #loss = new AbortController();
+  /** It rises when the lock is taken anew after a pause. */
+  #current: number;
+  /** The monotonic instant since when nobody else can have taken the lock. */
+  #sureAt: number;
+  #beat: Timer | undefined;
+  #shown: number;
+  #proving: Promise<void> | undefined;
+  #released = false;
 
-  private constructor(path: string, generation: number, afterCrash: boolean) {
-    this.#path = path;
-    this.generation = generation;
-    this.afterCrash = afterCrash;
+  private constructor(
+    root: string,
+    { disk, clock }: LookOptions,
+    taken: { generation: number; holder: Holder; at: number; afterCrash: boolean; fenced: boolean },
+  ) {
+    this.#root = root;
+    this.#disk = disk;
+    this.#clock = clock;
+    this.#holder = taken.holder;
+    this.generation = taken.generation;
+    this.afterCrash = taken.afterCrash;
+    this.fenced = taken.fenced;
+    this.#current = taken.generation;
+    this.#sureAt = taken.at;
+    this.#shown = clock.now();
+    this.#beatLater();
   }
 
-  static async acquire(root: string): Promise<StoreLock> {
-    const holder = thisProcess();
+  static async acquire(root: string, options: LookOptions): Promise<StoreLock> {
+    const { disk, clock, place = thisPlace() } = options;
+    const holder = thisProcess(clock.now(), place);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const newest = await newestLock(root);
-      if (newest && !newest.free) await assertStale(root, newest);
+      const newest = await newestLock(disk, root);
+      const end = newest && !newest.free ? await endOf(root, newest, { ...options, place }) : 'seen';
+      if (end === undefined) continue;
       const generation = (newest?.generation ?? 0) + 1;
-      const path = join(root, `lock.${generation}`);
-      const taken = await create(path, holder);
-      if (taken && (await isNewest(root, path, generation))) {
-        return new StoreLock(path, generation, newest?.free === false);
+      const at = clock.monotonic();
+      if (await create(disk, join(root, `lock.${generation}`), holder)) {
+        const afterCrash = newest?.free === false;
+        const taken = { generation, holder, at, afterCrash, fenced: end === 'concluded' };
+        const lock = new StoreLock(root, options, taken);
+        if (await lock.#settle()) return lock;
       }
-      await sleep(PAUSE_MS);
+      await sleep(clock, PAUSE_MS);
     }
     throw new StoreBusyError(
       `The folder "${root}" is being opened by several processes at this moment, and one at a time can use it. Try again, or share a database between processes (SqliteStore, PostgresStore).`,
     );
   }
 
-  async release(): Promise<void> {
+  /** Aborted when another process has taken the lock. */
+  get lost(): AbortSignal {
+    return this.#loss.signal;
+  }
+
+  /** Throws if another process has taken the lock, or may be about to. */
+  async check(): Promise<void> {
+    if (!this.#isFresh()) await this.#proveOnce();
+  }
+
+  /** The same after a write: what it wrote may be there, or not. */
+  async confirm(): Promise<void> {
+    if (this.#isFresh()) return;
     try {
-      await rename(this.#path, `${this.#path}.free`);
+      await this.check();
+    } catch (error) {
+      throw new StoreUnavailableError(
+        `While this process wrote to the folder "${this.#root}", another one took it over, so it isn't known whether the change was stored. Load the agent to see, or repeat the commit with its operationId.`,
+        { cause: error },
+      );
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#end();
+    await this.#proving?.catch(() => undefined);
+    if (this.lost.aborted || !(await this.#isOurs())) return;
+    const path = this.#path(this.#current);
+    try {
+      await this.#disk.rename(path, `${path}.free`);
     } catch (error) {
       // Somebody removed the folder or the lock by hand: nothing is left to give back.
       if (errorCode(error) === 'ENOENT') return;
       // A full disk may refuse a name and still take one away.
-      await unlink(this.#path);
+      await this.#disk.unlink(path);
     }
   }
-}
 
-async function locks(root: string): Promise<Found[]> {
-  const found: Found[] = [];
-  for (const name of await readdir(root)) {
-    const match = NAME.exec(name);
-    if (match) found.push({ name, generation: Number(match[1]), free: match[2] !== undefined });
+  /** As the process ends: there is no time for anything but this. */
+  releaseNow(): void {
+    this.#end();
+    if (!this.#isFresh()) return;
+    const path = this.#path(this.#current);
+    try {
+      renameSync(path, `${path}.free`);
+    } catch {
+      // It is found as that of a process that ended.
+    }
   }
-  return found;
-}
 
-async function newestLock(root: string): Promise<Found | undefined> {
-  let newest: Found | undefined;
-  for (const lock of await locks(root)) {
-    if (!newest || lock.generation > newest.generation) newest = lock;
+  #path(generation: number): string {
+    return join(this.#root, `lock.${generation}`);
   }
-  return newest;
-}
 
-/** False when another one was faster. */
-async function create(path: string, holder: Holder): Promise<boolean> {
-  let handle: FileHandle;
-  try {
-    handle = await open(path, 'wx');
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
+  #isFresh(): boolean {
+    return !this.lost.aborted && this.#clock.monotonic() - this.#sureAt < FRESH_MS;
   }
-  try {
-    await handle.writeFile(`${JSON.stringify(holder)}\n`);
-  } catch (error) {
-    await unlink(path).catch(() => undefined);
-    throw error;
-  } finally {
-    await handle.close();
+
+  #isSure(): boolean {
+    return this.#clock.monotonic() - this.#sureAt < SURE_MS;
   }
-  return true;
-}
 
-/** Whoever looked long ago may have created a file that others have left behind: that one doesn't count. */
-async function isNewest(root: string, path: string, generation: number): Promise<boolean> {
-  const others = (await locks(root)).filter((lock) => join(root, lock.name) !== path);
-  const newest = others.every((lock) => lock.generation < generation);
-  for (const name of newest ? others.map((lock) => join(root, lock.name)) : [path]) {
-    await unlink(name).catch(() => undefined);
+  #end(): void {
+    this.#released = true;
+    this.#beat?.cancel();
   }
-  return newest;
-}
 
-/** Throws unless the process that took the lock is gone. */
-async function assertStale(root: string, lock: Found): Promise<void> {
-  const path = join(root, lock.name);
-  let holder: Holder | undefined;
-  try {
-    holder = parseHolder(await readFile(path, 'utf8'));
-    if (!holder && Date.now() - (await stat(path)).mtimeMs > WRITING_MS) return;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return;
-    throw error;
+  #beatLater(): void {
+    this.#beat = this.#clock.after(BEAT_MS, () => {
+      const next = () => {
+        if (!this.#released && !this.lost.aborted) this.#beatLater();
+      };
+      // What keeps it from writing the time now may have passed when it is due again, or before the next write.
+      this.#proveOnce().then(next, next);
+    });
   }
-  if (holder && !isAlive(holder)) return;
-  const who = holder
-    ? `process ${holder.pid} on host "${holder.host}" since ${holder.since}`
-    : 'another process that is just opening it';
-  throw new StoreBusyError(
-    `The folder "${root}" is in use by ${who}, and one process at a time can use it. Close the store there, use another folder, or share a database between processes (SqliteStore, PostgresStore). If that process is gone, remove "${path}".`,
-  );
-}
 
-function parseHolder(text: string): Holder | undefined {
-  try {
-    const holder: Partial<Holder> | null = JSON.parse(text);
-    if (typeof holder?.pid !== 'number' || typeof holder.host !== 'string') return undefined;
-    const { pid, host, started = '', since = 'an unknown time' } = holder;
-    return { pid, host, started, since };
-  } catch {
-    return undefined;
+  #proveOnce(): Promise<void> {
+    this.#proving ??= this.#prove().finally(() => {
+      this.#proving = undefined;
+    });
+    return this.#proving;
   }
-}
 
-function thisProcess(): Holder {
-  return {
-    pid: process.pid,
-    host: hostname(),
-    started: startOf(process.pid),
-    since: new Date().toISOString(),
-  };
-}
-
-/** Whether the process may still be there. About other hosts nothing is known. */
-function isAlive(holder: Holder): boolean {
-  if (holder.host !== hostname()) return true;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    // EPERM: it is there, and somebody else's.
-    if (errorCode(error) === 'ESRCH') return false;
+  /** Shows that this process is alive, and makes sure that the lock is its own. */
+  async #prove(): Promise<void> {
+    if (this.lost.aborted) throw this.#taken();
+    const at = this.#clock.monotonic();
+    if (this.#isSure()) {
+      await this.#show();
+      if (this.#isSure()) {
+        this.#sureAt = at;
+        return;
+      }
+    }
+    await this.#takeAnew(at);
   }
-  const started = startOf(holder.pid);
-  return started === '' || holder.started === '' || started === holder.started;
-}
 
-/** Clock ticks from the system's start to the process's; empty where the system has no such file. */
-function startOf(pid: number): string {
-  try {
-    const status = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The second field is the program's name in brackets, which may hold anything.
-    return status.slice(status.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
+  /** Needs neither space nor a free place for an open file. */
+  async #show(): Promise<void> {
+    const path = this.#path(this.#current);
+    // Another time than before, by however little the clock has moved and however coarse the file system's times are.
+    this.#shown = Math.max(this.#clock.now(), this.#shown + 2_000);
+    try {
+      await this.#disk.touch(path, this.#shown);
+    } catch (error) {
+      throw errorCode(error) === 'ENOENT' ? this.#lose() : error;
+    }
+    if (!(await this.#isOurs())) throw this.#lose();
+  }
+
+  /** False if the lock was removed by hand, and another process has made one of the same name. */
+  async #isOurs(): Promise<boolean> {
+    try {
+      return (await this.#idIn(this.#path(this.#current))) === this.#holder.id;
+    } catch (error) {
+      if (['EMFILE', 'ENFILE'].includes(errorCode(error) ?? '')) return true;
+      throw error;
+    }
+  }
+
+  async #idIn(path: string): Promise<string | undefined> {
+    return parseHolder((await this.#disk.read(path))?.toString() ?? '')?.id;
+  }
+
+  /** After a pause: whoever concluded from it that this process is gone asks for the same next file. */
+  async #takeAnew(at: number): Promise<void> {
+    const before = this.#current;
+    const next = this.#path(before + 1);
+    const created = await create(this.#disk, next, this.#holder);
+    // It may be one that an attempt before this one couldn't take back.
+    if (!created && (await this.#idIn(next)) !== this.#holder.id) throw this.#lose();
+    this.#current = before + 1;
+    try {
+      if (!(await this.#replacesOthers(before))) throw this.#lose();
+    } catch (error) {
+      this.#current = before;
+      await this.#disk.unlink(next).catch(() => undefined);
+      throw error;
+    }
+    this.#sureAt = at;
+  }
+
+  /** Makes a lock that was just created the one that counts, or takes it back: the one before still counts then. */
+  async #settle(): Promise<boolean> {
+    let counts = false;
+    try {
+      counts = await this.#replacesOthers();
+    } finally {
+      if (!counts) {
+        this.#end();
+        // By its name alone, whatever else is used up.
+        await this.#disk.unlink(this.#path(this.#current)).catch(() => undefined);
+      }
+    }
+    return counts;
+  }
+
+  /**
+   * Whoever looked long ago may have created a file that others have left behind: that one doesn't count. Nor does one
+   * that goes on from a lock that is gone.
+   */
+  async #replacesOthers(mustBeThere?: number): Promise<boolean> {
+    const all = await locks(this.#disk, this.#root);
+    const others = all.filter(({ generation, free }) => free || generation !== this.#current);
+    if (others.some(({ generation }) => generation >= this.#current)) return false;
+    const isThere = others.some(({ generation, free }) => !free && generation === mustBeThere);
+    if (mustBeThere !== undefined && !isThere) return false;
+    const [last, ...older] = others.sort((a, b) => b.generation - a.generation);
+    // Until this is done, that one counts as well.
+    if (last) await this.#disk.unlink(join(this.#root, last.name));
+    for (const { name } of older) await this.#disk.unlink(join(this.#root, name)).catch(() => undefined);
+    return true;
+  }
+
+  #lose(): StoreBusyError {
+    this.#end();
+    const taken = this.#taken();
+    this.#loss.abort(taken);
+    return taken;
+  }
+
+  #taken(): StoreBusyError {
+    return new StoreBusyError(
+      `The folder "${this.#root}" was taken over by another process while this one stood still, or its lock was removed. Nothing of this call was stored. One process at a time can use the folder: close the store there, or share a database between processes (SqliteStore, PostgresStore).`,
+    );
   }
 }

@@ -71,7 +71,7 @@ export class OpenFiles {
   /** A kept file is in use no more. */
   async giveBack(file: KeptFile): Promise<void> {
     if (this.#waiting.length > 0) await file.close();
-    else this.#idle.add(file);
+    else if (file.isOpen) this.#idle.add(file);
   }
 
   async #enter(): Promise<void> {
@@ -111,6 +111,10 @@ export class KeptFile {
     this.#files = files;
     this.#path = path;
     this.#flags = flags;
+  }
+
+  get isOpen(): boolean {
+    return this.#handle !== undefined;
   }
 
   async use<T>(work: (handle: FileHandle) => Promise<T>): Promise<T> {

@@ -1,21 +1,28 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError, SchemaVersionError, StoreConfigError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { errorCode } from './file-errors.ts';
 import { FORMAT } from './lines.ts';
 import { StoreLock } from './lock.ts';
+import type { LookOptions } from './lock-end.ts';
+import { removeUnfinished } from './lock-files.ts';
 import { Paths } from './paths.ts';
 
 /** Makes the folder ready for use by this process alone. The lock is the caller's to release. */
-export async function openFolder(root: string, disk: Disk): Promise<{ lock: StoreLock; paths: Paths }> {
-  await makeRoot(root);
-  const lock = await StoreLock.acquire(root);
+export async function openFolder(
+  root: string,
+  options: LookOptions,
+): Promise<{ lock: StoreLock; paths: Paths }> {
+  const { disk } = options;
+  await makeRoot(root, disk);
+  const lock = await StoreLock.acquire(root, options);
   try {
     const paths = new Paths(root, lock.generation);
     const version = await readMarker(paths, disk);
     // What a crash left half done was never part of the store; and nobody who had it before finds a way back.
     for (const folder of [paths.allTemporary, paths.allTrash]) await disk.emptyDirectory(folder);
+    await removeUnfinished(disk, root);
     for (const folder of [paths.temporary, paths.trash, paths.agents, paths.ancestors]) {
       await disk.makeDirectory(folder);
     }
@@ -28,9 +35,9 @@ export async function openFolder(root: string, disk: Disk): Promise<{ lock: Stor
   }
 }
 
-async function makeRoot(root: string): Promise<void> {
+async function makeRoot(root: string, disk: Disk): Promise<void> {
   try {
-    await mkdir(root, { recursive: true });
+    await disk.makeDirectory(root);
     if ((await stat(root)).isDirectory()) return;
   } catch (error) {
     const code = errorCode(error);

@@ -41,10 +41,20 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
 
   protected async openBackend(): Promise<JsonTrustingStore> {
     const { closing } = this.lifecycle;
-    const engine = await Engine.open(this.#root, this.#durability, this[CLOCK]);
+    const engine = await Engine.open(this.#root, {
+      durability: this.#durability,
+      clock: this[CLOCK],
+      signal: closing,
+    });
     // Whoever waits for a lease would keep the store from closing.
     if (closing.aborted) engine.leases.refuse();
     else closing.addEventListener('abort', () => engine.leases.refuse(), { once: true });
+    const leave = () => {
+      // The next call finds out who has the folder now, or takes it back.
+      this.opening.forget();
+      engine.abandon();
+    };
+    engine.lost.addEventListener('abort', leave, { once: true });
     return new JsonTrustingStore(engine, this[CLOCK]);
   }
 

@@ -177,9 +177,8 @@ export class JsonTrustingStore implements TrustingStore {
     return this.#engine.files.list(prefix);
   }
 
-  async close(): Promise<void> {
-    this.#engine.leases.close();
-    await this.#engine.close();
+  close(): Promise<void> {
+    return this.#engine.close();
   }
 
   async #write(

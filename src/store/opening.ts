@@ -35,6 +35,12 @@ export class Opening<T> {
     return this.#promise;
   }
 
+  /** What was opened is of no use any more: the next call opens it anew. */
+  forget(): void {
+    this.#promise = undefined;
+    this.#opened = undefined;
+  }
+
   /** Work that begins when it is open. */
   async whenOpen<R>(work: (opened: T) => Promise<R>): Promise<R> {
     this.#waiting += 1;
