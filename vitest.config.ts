@@ -1,16 +1,42 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
 import { SummaryReporter } from './test/support/summary-reporter.ts';
+
+/** Tests that replace modules which other files' tests load as well. */
+const APART = ['test/sql/statement-plans.test.ts'];
+
+/** For every project. */
+export const common = {
+  setupFiles: ['./test/support/setup-worker.ts'],
+  // Processes, not threads: native drivers, signals and working directories stay apart.
+  pool: 'forks' as const,
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+};
+
+/** For a run, of whatever projects: the servers are started once. */
+export const run = {
+  globalSetup: ['./test/support/global-setup.ts'],
+  maxWorkers: 2,
+  sequence: { sequencer: LongestFirst },
+  reporters: ['default', new SummaryReporter()],
+};
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['./test/support/global-setup.ts'],
-    setupFiles: ['./test/support/setup-worker.ts'],
-    // Processes, not threads: native drivers, signals and working directories stay apart.
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    reporters: ['default', new SummaryReporter()],
+    ...run,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...APART],
+          // A process runs one file after the other, and loads the source once for all of them.
+          isolate: false,
+        },
+      },
+      { test: { ...common, name: 'apart', include: APART } },
+    ],
   },
 });

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import base from '../../vitest.config.ts';
+import { common, run } from '../../vitest.config.ts';
 import { WITHOUT_SQLITE } from '../support/environment.ts';
 
 // The agent's tests once more, with the next version of the model SDK and its providers, on a Node.js that
@@ -34,7 +34,6 @@ console.log(
 );
 
 export default defineConfig({
-  ...base,
   root: fileURLToPath(new URL('../..', import.meta.url)),
   plugins: [
     {
@@ -48,7 +47,9 @@ export default defineConfig({
     },
   ],
   test: {
-    ...base.test,
+    ...run,
+    ...common,
+    isolate: false,
     include: ['test/agent/**/*.test.ts', 'test/ai7/packages.check.ts'],
     // What a crash leaves behind is a matter of the stores, not of the SDK.
     exclude: ['test/agent/crash/**'],

@@ -7,10 +7,11 @@ import { MovableClock } from '../../src/testing/movable-clock.ts';
  */
 export async function postgresClock(client: pg.Client, schema: string): Promise<MovableClock> {
   const quoted = pg.escapeIdentifier(schema);
-  await client.query(`CREATE TABLE ${quoted}.test_clock (now bigint NOT NULL)`);
-  await client.query(`INSERT INTO ${quoted}.test_clock VALUES (0)`);
+  // A schema that was used before has them already.
+  await client.query(`CREATE TABLE IF NOT EXISTS ${quoted}.test_clock (now bigint NOT NULL)`);
+  await client.query(`TRUNCATE ${quoted}.test_clock; INSERT INTO ${quoted}.test_clock VALUES (0)`);
   await client.query(
-    `CREATE FUNCTION ${quoted}.test_now() RETURNS bigint LANGUAGE plpgsql VOLATILE
+    `CREATE OR REPLACE FUNCTION ${quoted}.test_now() RETURNS bigint LANGUAGE plpgsql VOLATILE
        AS 'BEGIN RETURN (SELECT now FROM ${quoted}.test_clock); END'`,
   );
   const move = async (now: number) => {

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, inject } from 'vitest';
+import { inject } from 'vitest';
+import { afterFile } from './after-file.ts';
+import { type ReadySchema, ReadySchemas } from './ready-schemas.ts';
 
 export type PostgresName = 'postgres15' | 'postgres18';
 
@@ -9,8 +11,11 @@ export interface PostgresDatabase {
   url: string;
   /** For looking at, or disturbing, what a store does. */
   client: pg.Client;
+  /** An empty one, which is the test's to change and drop. */
   createSchema(): Promise<string>;
   dropSchema(schema: string): Promise<void>;
+  /** One with a store's tables in it, for tests that change nothing but through a store. */
+  readySchema(): Promise<ReadySchema>;
 }
 
 /**
@@ -20,12 +25,15 @@ export interface PostgresDatabase {
  */
 export function postgresDatabase(server: PostgresName): () => Promise<PostgresDatabase> {
   let opened: Promise<OpenDatabase> | undefined;
-  afterAll(async () => {
-    await (await opened)?.drop();
-  });
   return () => {
-    opened ??= open(server);
-    return opened;
+    if (opened) return opened;
+    const opening = open(server);
+    opened = opening;
+    afterFile(async () => {
+      opened = undefined;
+      await (await opening).drop();
+    });
+    return opening;
   };
 }
 
@@ -40,19 +48,25 @@ async function open(server: PostgresName): Promise<OpenDatabase> {
   if (target.own) await runOnce(target.url, `create database ${unique}`);
   const client = await connect(url);
   let schemas = 0;
-  return {
-    url,
-    client,
+  const schemasOfTests = {
     async createSchema() {
       schemas += 1;
       const schema = `${unique}_${schemas}`;
       await client.query(`create schema ${schema}`);
       return schema;
     },
-    async dropSchema(schema) {
+    async dropSchema(schema: string) {
       await client.query(`drop schema ${pg.escapeIdentifier(schema)} cascade`);
     },
+  };
+  const ready = new ReadySchemas({ url, client, ...schemasOfTests });
+  return {
+    url,
+    client,
+    ...schemasOfTests,
+    readySchema: () => ready.take(),
     async drop() {
+      if (!target.own) await ready.drop();
       await client.end();
       if (target.own) await runOnce(target.url, `drop database ${unique} with (force)`);
     },

@@ -9,6 +9,7 @@ import type { PostgresBinaries, PostgresMajor, RunAs } from './postgres-binaries
 import { prepareBinaries, serverEnvironment, serverUser } from './postgres-binaries.ts';
 import type { Launch, PostgresProcess } from './postgres-process.ts';
 import { launchChild, launchWithPgCtl } from './postgres-process.ts';
+import { temporaryFolder } from './temporary.ts';
 
 export interface PostgresServerOptions {
   major: PostgresMajor;
@@ -39,12 +40,20 @@ const HOST = '127.0.0.1';
 const USER = 'postgres';
 const PORT_TRIES = 5;
 const REMOVE_TRIES = 40;
-const WITHOUT_SYNC = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+const WITHOUT_SYNC = {
+  fsync: 'off',
+  synchronous_commit: 'off',
+  full_page_writes: 'off',
+  // The log of a server whose files are in memory is in memory, too.
+  max_wal_size: '256MB',
+};
 
 /** Starts a PostgreSQL of its own in a temporary folder, on a free port of the loopback interface. */
 export async function startPostgres(options: PostgresServerOptions): Promise<PostgresServer> {
   const user = serverUser();
-  const base = mkdtempSync(join(tmpdir(), `kode-pg${options.major}-`));
+  // What syncs is to sync to a disk.
+  const parent = options.durable ? tmpdir() : temporaryFolder();
+  const base = mkdtempSync(join(parent, `kode-pg${options.major}-`));
   const removeBase = () => removePersistently(base);
   const callOff = onProcessExit(removeBase);
   const cleanUp = () => {
