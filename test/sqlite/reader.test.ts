@@ -10,6 +10,8 @@ import { startChild } from '../support/child.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 
 const MAKE = statement('make', 'CREATE TABLE things (id INTEGER PRIMARY KEY)');
+/** More than is read in passing. */
+const FILL = statement('fill', 'CREATE TABLE filling AS SELECT zeroblob(300000) AS bytes');
 const ADD = statement('add', 'INSERT INTO things DEFAULT VALUES RETURNING id');
 const COUNT = statement('count', 'SELECT count(*) AS things FROM things');
 /** Long enough for whatever else can be done meanwhile. */
@@ -34,6 +36,7 @@ beforeEach(async () => {
   });
   driver.pragma('journal_mode = WAL');
   await driver.write(MAKE, []);
+  await driver.write(FILL, []);
 });
 
 afterEach(async () => {
@@ -108,8 +111,19 @@ describe('a heavy read', () => {
       maxQueuedWrites: 100,
       modes: modesOf(),
     });
+    await driver.write(MAKE, []);
+    await driver.write(FILL, []);
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(StoreUnavailableError);
     await expect(driver.analyse(() => run(COUNT, []))).rejects.toThrow(/reads for statistics/);
+  });
+
+  it('of little starts no thread, which would not find this file', async () => {
+    await driver.close();
+    const Database = await loadBetterSqlite();
+    const options = { busyTimeoutMs: 0, maxQueuedWrites: 100, modes: modesOf() };
+    driver = new SqliteDriver(new Database(':memory:'), join(directory, 'gone.db'), options);
+    await driver.write(MAKE, []);
+    expect(await driver.analyse(() => run(COUNT, []))).toEqual([{ things: 0 }]);
   });
 
   it('leaves the process free to end', async () => {
