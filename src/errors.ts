@@ -133,15 +133,28 @@ export class EventsPrunedError extends KodeError {
   }
 }
 
+/**
+ * Whether what a failed call was to write is stored. `none`: nothing of it. `unknown`: the database may have
+ * stored it and couldn't say so any more; a commit that is repeated with its `operationId` is stored once.
+ */
+export type WriteOutcome = 'none' | 'unknown';
+
 /** The database can't be reached or refuses connections. The message says which check to make. */
 export class StoreUnavailableError extends KodeError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  /** Whether what the call was to write is stored; `none` for calls that only read. */
+  readonly outcome: WriteOutcome;
+
+  constructor(message: string, options: { cause?: unknown; outcome?: WriteOutcome } = {}) {
     super('STORE_UNAVAILABLE', message, options);
+    this.outcome = options.outcome ?? 'none';
   }
 }
 
-/** Another process holds what this call needs, for longer than the store waits. */
+/** Others hold what this call needs, or fill the line before it, for longer than the store waits. */
 export class StoreBusyError extends KodeError {
+  /** Nothing of what the call was to write is stored. */
+  readonly outcome: WriteOutcome = 'none';
+
   constructor(message: string, options?: { cause?: unknown }) {
     super('STORE_BUSY', message, options);
   }

@@ -84,7 +84,8 @@ export type {
   ToolCallState,
   ToolCallUpdate,
 } from './model/tool-call.ts';
-export { type PostgresOptions, PostgresStore } from './postgres/store.ts';
+export type { PostgresOptions } from './postgres/options.ts';
+export { PostgresStore } from './postgres/store.ts';
 export { SqliteStore } from './sqlite/store.ts';
 export type {
   JsonConfig,

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { PostgresConfig, SqliteConfig } from '../store/config.ts';
+import { configFromEnvironment, type PostgresConfig, type SqliteConfig } from '../store/config.ts';
 import { createExtendedStore } from '../store/factory.ts';
 import type { ExtendedStore } from '../store/store.ts';
 import { UsageError } from './errors.ts';
@@ -10,6 +10,7 @@ export interface GlobalFlags {
   store?: 'sqlite' | 'postgres';
   db?: string;
   url?: string;
+  schema?: string;
   json?: boolean;
 }
 
@@ -23,6 +24,11 @@ export function addGlobalFlags(program: Command): void {
     )
     .option('--db <path>', 'the SQLite database (default: $KODE_SQLITE_PATH, else ./data/agents.db)', text)
     .option('--url <url>', 'the PostgreSQL database, postgres://… (default: $POSTGRES_HOST and so on)', text)
+    .option(
+      '--schema <name>',
+      'the schema of the PostgreSQL database (default: ?schema=… of the URL, else $KODE_POSTGRES_SCHEMA, else public)',
+      text,
+    )
     .option('--json', 'print JSON, for programs');
 }
 
@@ -36,11 +42,20 @@ export async function withStore<T>(
 }
 
 /** What the flags leave open is the environment's to say, as for every user of the store. */
-function storeConfig({ store, db, url }: GlobalFlags): SqliteConfig | PostgresConfig | undefined {
+function storeConfig({ store, db, url, schema }: GlobalFlags): SqliteConfig | PostgresConfig | undefined {
   if (db !== undefined && url !== undefined) throw new UsageError('give --db or --url, not both');
   if (db !== undefined && store === 'postgres') throw new UsageError('--db is for --store sqlite');
   if (url !== undefined && store === 'sqlite') throw new UsageError('--url is for --store postgres');
-  if (db !== undefined || store === 'sqlite') return { type: 'sqlite', dbPath: db };
-  if (url !== undefined) return { type: 'postgres', connection: { connectionString: url } };
-  return store && { type: store };
+  const type = store ?? (url === undefined ? undefined : 'postgres');
+  if (schema !== undefined && (db !== undefined || (type ?? typeOfEnvironment()) !== 'postgres')) {
+    throw new UsageError('--schema is for --store postgres');
+  }
+  if (db !== undefined || type === 'sqlite') return { type: 'sqlite', dbPath: db };
+  if (url !== undefined) return { type: 'postgres', connection: { connectionString: url }, schema };
+  if (schema !== undefined) return { type: 'postgres', schema };
+  return type && { type };
+}
+
+function typeOfEnvironment(): 'sqlite' | 'postgres' {
+  return configFromEnvironment(process.env).type;
 }

@@ -1,17 +1,21 @@
 import type { Client, ClientConfig, Pool, PoolConfig } from 'pg';
-import { SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
+import { KodeError, SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { run, type Script } from '../sql/driver.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
 import { composed, statement } from '../sql/statement.ts';
 import type { PostgresConnection } from '../store/config.ts';
+import { requestCancel } from './cancel.ts';
 import { postgresDialect, quoteIdentifier } from './dialect.ts';
 import { PostgresDriver } from './driver.ts';
-import type { Endpoint } from './errors.ts';
 import { Listener } from './listener.ts';
+import { createPool } from './own-pool.ts';
+import { Probe } from './probe.ts';
+import type { Endpoint } from './translate.ts';
+import { Units } from './units.ts';
+import { Waits } from './waits.ts';
 
 const OLDEST_VERSION = 15;
-export const CONNECTION_TIMEOUT_MS = 10_000;
 /** One lock for all stores that migrate one database at the same time; chance number, never to change. */
 const MIGRATION_LOCK = 7_243_119_865;
 
@@ -26,25 +30,35 @@ const FIND_SCHEMA = statement(
   'SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = $1',
 );
 
-/** Connects, and brings the schema up to date. */
+/** What a store connects with. */
+export interface Target {
+  readonly connection: PostgresConnection | Pool;
+  readonly schema: string;
+  readonly prepare: 'auto' | boolean;
+  /** For each statement, and for a connection. */
+  readonly callTimeoutMs: number;
+  /** So many may wait for a connection. */
+  readonly maxQueuedCalls: number;
+  readonly clock: Clock;
+}
+
+/** Connects, and brings the schema up to date. `opened`: hears of the driver before anything is waited for. */
 export async function connectPostgres(
-  connection: PostgresConnection | Pool,
-  schema: string,
-  prepare: 'auto' | boolean,
-  clock: Clock,
+  target: Target,
+  opened: (driver: PostgresDriver) => void,
 ): Promise<PostgresDriver> {
-  const driver = await createDriver(connection, schema, prepare, clock);
-  return closedOnFailure(driver, () => prepareSchema(driver, schema));
+  const driver = await createDriver(target);
+  opened(driver);
+  return closedOnFailure(driver, () => prepareSchema(driver, target.schema));
 }
 
 /** Connects for reading only: a replica has the schema from its primary. */
 export async function connectReader(
-  connection: PostgresConnection | Pool,
-  schema: string,
-  prepare: 'auto' | boolean,
-  clock: Clock,
+  target: Target,
+  opened: (driver: PostgresDriver) => void,
 ): Promise<PostgresDriver> {
-  const driver = await createDriver(connection, schema, prepare, clock);
+  const driver = await createDriver(target);
+  opened(driver);
   return closedOnFailure(driver, () => driver.read(SERVER, [driver.dialect.table('migrations')]));
 }
 
@@ -69,67 +83,83 @@ export function isPool(connection: PostgresConnection | Pool): connection is Poo
   );
 }
 
-async function createDriver(
-  connection: PostgresConnection | Pool,
-  schema: string,
-  prepare: 'auto' | boolean,
-  clock: Clock,
-): Promise<PostgresDriver> {
+async function createDriver(target: Target): Promise<PostgresDriver> {
+  const { connection, schema, prepare, clock } = target;
   const pg = (await import('pg')).default;
-  const given = isPool(connection) ? connection : undefined;
-  const pool =
-    given ??
-    new pg.Pool({
-      connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
-      keepAlive: true,
-      ...(connection as PoolConfig),
-    });
-  const options = clientOptions(pool.options);
-  const endpoint = endpointOf(() => new pg.Client(options));
+  const own = isPool(connection)
+    ? undefined
+    : createPool(pg, { connectionTimeoutMillis: target.callTimeoutMs, ...given(connection) });
+  const pool = own?.pool ?? (connection as Pool);
+  const newClient = () => new pg.Client(clientOptions(pool.options, target.callTimeoutMs));
+  const sample = sampleOf(newClient);
+  const queryTimeoutMs = queryTimeoutOf(sample);
+  const callTimeoutMs = Math.min(target.callTimeoutMs, queryTimeoutMs ?? target.callTimeoutMs);
   // An idle connection that breaks is replaced at the next call; without a listener it would end the process.
   const ignoreIdleError = () => undefined;
   pool.on('error', ignoreIdleError);
+  const cancel = (client: Client) => requestCancel(client, newClient());
+  const units = new Units({
+    ...target,
+    callTimeoutMs,
+    pool,
+    ownsPool: own !== undefined,
+    endpoint: endpointOf(sample),
+    surroundings: { waits: new Waits(), cancel, hasQueryTimeout: queryTimeoutMs !== undefined },
+  });
   return new PostgresDriver({
     dialect: postgresDialect(schema, clock.postgresNow),
     clock,
-    pool,
-    ownsPool: given === undefined,
-    endpoint,
-    listener: new Listener(schema, () => new pg.Client(options)),
+    units,
+    callTimeoutMs,
+    probe: new Probe(callTimeoutMs, newClient),
+    listener: new Listener(schema, newClient),
     prepare,
     // A pool of ours has ended before its connections have: they may still break.
-    onClose: () => given?.off('error', ignoreIdleError),
+    onClose: async () => (own ? own.end() : void pool.off('error', ignoreIdleError)),
   });
 }
 
-/** For a connection beside the pool's: one that nobody answers must not be waited for without end. */
-function clientOptions(options: ClientConfig): ClientConfig {
-  const { connectionTimeoutMillis = CONNECTION_TIMEOUT_MS, password } = options;
-  // The pool hides the password from whoever enumerates its options.
-  return { ...options, connectionTimeoutMillis, password };
+/** What is undefined counts as left out. */
+function given(connection: PostgresConnection): PoolConfig {
+  return Object.fromEntries(Object.entries(connection).filter(([, value]) => value !== undefined));
 }
 
-/** What a client makes of its options, environment and URL included. */
-function endpointOf(create: () => Client): Endpoint {
-  let client: Client;
+/** For a connection beside the pool's: one that nobody answers must not be waited for without end. */
+function clientOptions(options: ClientConfig, callTimeoutMs: number): ClientConfig {
+  const { connectionTimeoutMillis, password } = options;
+  // The pool hides the password from whoever enumerates its options.
+  return { ...options, connectionTimeoutMillis: connectionTimeoutMillis || callTimeoutMs, password };
+}
+
+/** A client as the options, the environment and the URL make it. */
+function sampleOf(create: () => Client): Client {
   try {
-    client = create();
+    return create();
   } catch (error) {
-    if (error instanceof TypeError && 'input' in error) {
+    if ((error as { code?: unknown }).code === 'ERR_INVALID_URL') {
       // Without the cause: it repeats the URL, which may hold a password.
       throw new StoreConfigError(
         'The connection URL can\'t be read. Check its host and port, and write characters such as "/", "@", "#" and "%" in user and password percent-encoded.',
       );
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const { message = String(error) } = error as { message?: string };
     throw new StoreConfigError(`The connection's settings can't be used: ${message}`, { cause: error });
   }
+}
+
+function endpointOf(client: Client): Endpoint {
   return {
     host: client.host,
     port: client.port,
     database: client.database ?? '',
     user: client.user ?? '',
   };
+}
+
+/** `pg` gives a query up after this time without asking the server to stop, so the store does it first. */
+function queryTimeoutOf(client: Client): number | undefined {
+  const { connectionParameters } = client as { connectionParameters?: { query_timeout?: unknown } };
+  return Number(connectionParameters?.query_timeout) || undefined;
 }
 
 async function prepareSchema(driver: PostgresDriver, schema: string): Promise<void> {
@@ -147,9 +177,10 @@ async function prepareSchema(driver: PostgresDriver, schema: string): Promise<vo
   }
   if (server.migrations !== null && isCurrent(await driver.read(APPLIED, []), driver.dialect)) return;
   try {
-    await driver.transact(() => migrateUnderLock(driver, schema));
+    // Others may be at it, or there is much to change: it takes as long as it takes.
+    await driver.bounded({ until: undefined }).transact(() => migrateUnderLock(driver, schema));
   } catch (error) {
-    if (error instanceof SchemaVersionError || error instanceof StoreUnavailableError) throw error;
+    if (error instanceof KodeError) throw error;
     throw new SchemaVersionError(`The schema "${schema}" could not be prepared. See the cause.`, {
       cause: error,
     });

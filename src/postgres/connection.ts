@@ -1,19 +1,28 @@
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import type { PoolClient, QueryConfig } from 'pg';
 import type { Shapes, SqlValue } from '../sql/driver.ts';
 import type { Shape } from '../sql/statement.ts';
-import { sparesSession } from './errors.ts';
+import { LAST_WORD_MS } from './cancel.ts';
+import { isCancelled, saysNothingStored, sparesSession } from './errors.ts';
+import { GivenUp } from './given-up.ts';
+import { type Limit, StatementWait } from './statement-wait.ts';
+import type { Waits } from './waits.ts';
 
-/**
- * Takes a connection of the pool, to be released. By callback: right before it the pool stops listening for
- * errors of the client, and an error that nobody listens for ends the process. A promise's `then` is too late.
- */
-export function checkOut(pool: Pool): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    pool.connect((error, client) => {
-      if (client) resolve(new Connection(client));
-      else reject(error);
-    });
-  });
+/** What a connection needs of the store that works on it. */
+export interface Surroundings {
+  readonly waits: Waits;
+  /** Asks the server to cancel what runs on the client's session. */
+  readonly cancel: (client: PoolClient) => void;
+  /** `pg` would give queries up by itself, where nobody hears the server's answer any more. */
+  readonly hasQueryTimeout: boolean;
+}
+
+/** As long as a timer of Node can be. */
+const NO_QUERY_TIMEOUT = { query_timeout: 2 ** 31 - 1 };
+
+/** What the types of `pg` leave out. */
+interface Refable {
+  ref?(): void;
+  unref?(): void;
 }
 
 /** Clients whose connection ended while it was taken. */
@@ -30,41 +39,58 @@ function noteEnd(this: object): void {
  */
 export class Connection {
   readonly #client: PoolClient;
+  readonly #surroundings: Surroundings;
+  /** For each statement. */
+  readonly #limit: Limit;
   /** Why it is to be dropped. */
   #unfit: Error | undefined;
   #inTransaction = false;
+  #inDoubt = false;
 
-  constructor(client: PoolClient) {
+  constructor(client: PoolClient, surroundings: Surroundings, limit: Limit) {
     this.#client = client;
+    this.#surroundings = surroundings;
+    this.#limit = limit;
     client.on('error', noteEnd);
+  }
+
+  /** It ended by itself. */
+  get hasEnded(): boolean {
+    return ended.has(this.#client);
+  }
+
+  /** Nothing stands against using it again. */
+  get isFit(): boolean {
+    return this.#unfit === undefined && !this.hasEnded;
   }
 
   get inTransaction(): boolean {
     return this.#inTransaction;
   }
 
-  async rows<S extends Shape>(shape: S, config: QueryConfig): Promise<Shapes[S][]> {
-    try {
-      if (shape === 'objects') return (await this.#query<Shapes[S]>(config)) as Shapes[S][];
-      const rows = await this.#query<SqlValue[]>({ ...config, rowMode: 'array' });
-      return (shape === 'arrays' ? rows : rows.map(([value = null]) => value)) as Shapes[S][];
-    } catch (error) {
-      if (!sparesSession(error)) this.#unfit ??= error as Error;
-      throw error;
-    }
+  /** A statement that commits what was written has been sent, and the server hasn't said what became of it. */
+  get inDoubt(): boolean {
+    return this.#inDoubt;
   }
 
-  /**
-   * By callback: the client's own promises keep results alive for longer, and going through a million messages
-   * took 90 MB with them instead of 33.
-   */
-  #query<R>(config: QueryConfig & { rowMode?: 'array' }): Promise<R[]> {
-    return new Promise((resolve, reject) => {
-      this.#client.query(config, (error: Error | null, result: { rows: unknown[] }) => {
-        if (error) reject(error);
-        else resolve(result.rows as R[]);
-      });
-    });
+  async rows<S extends Shape>(shape: S, config: QueryConfig): Promise<Shapes[S][]> {
+    // Outside of a transaction, every statement commits itself.
+    const commits = !this.#inTransaction;
+    if (commits) this.#inDoubt = true;
+    let rows: Shapes[S][];
+    try {
+      if (shape === 'objects') rows = (await this.#query<Shapes[S]>(config, this.#limit)) as Shapes[S][];
+      else {
+        const arrays = await this.#query<SqlValue[]>({ ...config, rowMode: 'array' }, this.#limit);
+        rows = (shape === 'arrays' ? arrays : arrays.map(([value = null]) => value)) as Shapes[S][];
+      }
+    } catch (error) {
+      if (!sparesSession(error)) this.#unfit ??= error as Error;
+      if (commits && saysNothingStored(error)) this.#inDoubt = false;
+      throw error;
+    }
+    if (commits) this.#inDoubt = false;
+    return rows;
   }
 
   async transaction<T>(begin: string, work: () => Promise<T>): Promise<T> {
@@ -72,6 +98,7 @@ export class Connection {
     try {
       await this.rows('objects', { text: begin });
       const result = await work();
+      this.#inTransaction = false;
       await this.rows('objects', { text: 'COMMIT' });
       return result;
     } catch (error) {
@@ -86,14 +113,57 @@ export class Connection {
     if (this.#unfit === error) this.#unfit = undefined;
   }
 
+  /** Whether it keeps the process alive while nothing runs on it. */
+  ref(): void {
+    (this.#client as Refable).ref?.();
+  }
+
+  unref(): void {
+    (this.#client as Refable).unref?.();
+  }
+
   release(): void {
     this.#client.off('error', noteEnd);
-    this.#client.release(this.#unfit ?? ended.has(this.#client));
+    this.ref();
+    this.#client.release(this.#unfit ?? this.hasEnded);
+  }
+
+  /**
+   * By callback: the client's own promises keep results alive for longer, and going through a million messages
+   * took 90 MB with them instead of 33.
+   */
+  #query<R>(config: QueryConfig & { rowMode?: 'array' }, limit: Limit): Promise<R[]> {
+    if ('until' in limit && limit.until?.aborted) return Promise.reject(abortedBefore(limit.until));
+    return new Promise((resolve, reject) => {
+      const wait = new StatementWait(limit, this.#surroundings.waits, {
+        cancel: () => {
+          // The request may come late, and then ends whatever runs on the session next.
+          this.#unfit ??= new Error('A cancel request is under way to this session');
+          this.#surroundings.cancel(this.#client);
+        },
+        fail: (error) => {
+          this.#client.connection?.stream.destroy();
+          reject(error);
+        },
+      });
+      const { hasQueryTimeout } = this.#surroundings;
+      const asked = hasQueryTimeout ? { ...config, ...NO_QUERY_TIMEOUT } : config;
+      this.#client.query(asked, (error: Error | null, result: { rows: unknown[] }) => {
+        const why = wait.end();
+        if (!error) resolve(result.rows as R[]);
+        else reject(why && isCancelled(error) ? new GivenUp(why, { answered: true, cause: error }) : error);
+      });
+    });
   }
 
   async #rollBack(): Promise<void> {
-    await this.#client.query('ROLLBACK').catch((error: Error) => {
-      this.#unfit = error;
+    await this.#query({ text: 'ROLLBACK' }, { timeoutMs: LAST_WORD_MS }).catch((error: Error) => {
+      this.#unfit ??= error;
     });
   }
+}
+
+/** It isn't sent, so nothing happens. */
+function abortedBefore(signal: AbortSignal): GivenUp {
+  return new GivenUp({ kind: 'aborted', reason: signal.reason }, { answered: true });
 }

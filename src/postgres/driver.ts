@@ -1,23 +1,25 @@
-import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
-import type { Driver, Row, Script, Shapes, SqlParam, Step } from '../sql/driver.ts';
+import type { Bounds, Driver, Row, Script, Shapes, SqlParam, Step } from '../sql/driver.ts';
 import { render, type Shape, type Statement, statement } from '../sql/statement.ts';
 import { readOutcome, renderBatch } from './batch.ts';
-import { type Connection, checkOut } from './connection.ts';
+import type { Connection } from './connection.ts';
 import type { PostgresDialect } from './dialect.ts';
-import { type Endpoint, isConnectionTimeout, isLostStatement, isRetryable, translate } from './errors.ts';
-import { type Gate, gateOf, type Turn } from './gate.ts';
+import { isLostStatement } from './errors.ts';
 import type { Listener } from './listener.ts';
+import type { Probe } from './probe.ts';
+import type { Limit } from './statement-wait.ts';
+import { LostStatement, type Units } from './units.ts';
 
 const RESERVE_KEYS = statement(
   'reserve_keys',
   'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::int)',
 );
 const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
-export const MAX_TRIES = 6;
+/** Renewals are tried again within a lease's time: sooner than others they give a connection up that is dead. */
+export const URGENT_TIMEOUT_MS = 3_000;
 
 /** Numbers come as numbers; everything else that we read is text. Set per query, never globally. */
 const TYPES = {
@@ -32,56 +34,73 @@ interface Compiled {
   text: string;
 }
 
+export interface DriverOptions {
+  readonly dialect: PostgresDialect;
+  readonly clock: Clock;
+  readonly units: Units;
+  readonly callTimeoutMs: number;
+  readonly probe: Probe;
+  readonly listener: Listener;
+  readonly prepare: 'auto' | boolean;
+  readonly onClose: () => Promise<void>;
+}
+
+/** What all views of a database share: see `bounded`. */
+interface Statements {
+  readonly compiled: Map<Statement<Shape>, Compiled>;
+  named: boolean;
+}
+
 /** The port on a `pg` pool: no session state, so that it also works behind a transaction pooler. */
 export class PostgresDriver implements Driver {
   readonly dialect: PostgresDialect;
   readonly clock: Clock;
-  readonly #pool: Pool;
-  readonly #gate: Gate;
-  readonly #ownsPool: boolean;
-  readonly #endpoint: Endpoint;
-  readonly #listener: Listener;
-  readonly #compiled = new Map<Statement<Shape>, Compiled>();
-  #named: boolean;
-  readonly #onClose: () => void;
-  readonly #fixedNaming: boolean;
+  readonly #options: DriverOptions;
+  readonly #units: Units;
+  readonly #statements: Statements;
+  /** For each statement. */
+  readonly #limit: Limit;
+  readonly #urgent: Limit;
 
-  constructor(options: {
-    dialect: PostgresDialect;
-    clock: Clock;
-    pool: Pool;
-    ownsPool: boolean;
-    endpoint: Endpoint;
-    listener: Listener;
-    prepare: 'auto' | boolean;
-    onClose: () => void;
-  }) {
+  constructor(options: DriverOptions, limit?: Limit, statements?: Statements) {
+    const { callTimeoutMs } = options;
+    this.#options = options;
     this.dialect = options.dialect;
     this.clock = options.clock;
-    this.#pool = options.pool;
-    this.#gate = gateOf(options.pool);
-    this.#ownsPool = options.ownsPool;
-    this.#endpoint = options.endpoint;
-    this.#listener = options.listener;
-    this.#onClose = options.onClose;
-    this.#named = options.prepare !== false;
-    this.#fixedNaming = options.prepare !== 'auto';
+    this.#units = options.units;
+    this.#limit = limit ?? { timeoutMs: callTimeoutMs };
+    this.#urgent = { timeoutMs: Math.min(URGENT_TIMEOUT_MS, callTimeoutMs) };
+    this.#statements = statements ?? { compiled: new Map(), named: options.prepare !== false };
   }
 
   read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
-    return this.#unit(1, (connection) => this.#query(connection, source, params));
+    const unit = { writes: false, limit: this.#limit };
+    return this.#units.run(unit, (connection) => this.#query(connection, source, params));
   }
 
   write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
-    return this.#unit(MAX_TRIES, (connection) => this.#query(connection, source, params));
+    const unit = { writes: true, limit: this.#limit };
+    return this.#units.run(unit, (connection) => this.#query(connection, source, params));
   }
 
   urgent(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
-    return this.write(source, params);
+    const unit = { writes: true, limit: this.#urgent, urgent: true };
+    return this.#units.run(unit, (connection) => this.#query(connection, source, params));
+  }
+
+  keepUrgent(): () => void {
+    return this.#units.keep(this.#urgent);
+  }
+
+  bounded(bounds: Bounds): PostgresDriver {
+    const { callTimeoutMs, probe } = this.#options;
+    const limit =
+      'until' in bounds ? { ...bounds, probe } : { timeoutMs: Math.min(bounds.timeoutMs, callTimeoutMs) };
+    return new PostgresDriver(this.#options, limit, this.#statements);
   }
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {
-    return this.#inTransaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', script);
+    return this.#inTransaction('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY', false, script);
   }
 
   /** The server has processes enough. */
@@ -91,12 +110,12 @@ export class PostgresDriver implements Driver {
 
   async transact<T>(script: () => Script<T>): Promise<T> {
     // Whatever the server's default is: scripts lock first, and what they read next must be what is there then.
-    return this.#inTransaction('BEGIN ISOLATION LEVEL READ COMMITTED', script);
+    return this.#inTransaction('BEGIN ISOLATION LEVEL READ COMMITTED', true, script);
   }
 
   async batch(batch: Batch): Promise<BatchOutcome> {
-    const { statement: source, params } = renderBatch(batch, this.#listener.channel);
-    const rows = await this.#unit(MAX_TRIES, (connection) => this.#query(connection, source, params));
+    const { statement: source, params } = renderBatch(batch, this.#options.listener.channel);
+    const rows = await this.write(source, params);
     return readOutcome(rows[0], batch);
   }
 
@@ -106,11 +125,11 @@ export class PostgresDriver implements Driver {
   }
 
   subscribe(onChange: () => void): () => void {
-    return this.#listener.subscribe(onChange);
+    return this.#options.listener.subscribe(onChange);
   }
 
   async notify(): Promise<void> {
-    await this.write(NOTIFY, [this.#listener.channel]);
+    await this.write(NOTIFY, [this.#options.listener.channel]);
   }
 
   async backup(): Promise<void> {
@@ -119,14 +138,17 @@ export class PostgresDriver implements Driver {
     );
   }
 
-  async close(): Promise<void> {
-    await this.#listener.close();
-    if (this.#ownsPool) await this.#pool.end();
-    this.#onClose();
+  endAll(): void {
+    this.#units.endAll();
   }
 
-  #inTransaction<T>(begin: string, script: () => Script<T>): Promise<T> {
-    return this.#unit(MAX_TRIES, (connection) =>
+  async close(): Promise<void> {
+    await this.#options.listener.close();
+    await this.#options.onClose();
+  }
+
+  #inTransaction<T>(begin: string, writes: boolean, script: () => Script<T>): Promise<T> {
+    return this.#units.run({ writes, limit: this.#limit }, (connection) =>
       connection.transaction(begin, () => this.#drive(connection, script())),
     );
   }
@@ -141,7 +163,7 @@ export class PostgresDriver implements Driver {
 
   async #step(connection: Connection, step: Step): Promise<Shapes[Shape][] | BatchOutcome> {
     if (!('batch' in step)) return this.#query(connection, step.statement, step.params);
-    const { statement: source, params } = renderBatch(step.batch, this.#listener.channel);
+    const { statement: source, params } = renderBatch(step.batch, this.#options.listener.channel);
     return readOutcome((await this.#query(connection, source, params))[0], step.batch);
   }
 
@@ -152,62 +174,27 @@ export class PostgresDriver implements Driver {
   ): Promise<Shapes[S][]> {
     const { name, text } = this.#compile(source);
     const config = { text, values: [...params], types: TYPES };
-    if (!this.#named || text.startsWith('CREATE')) return connection.rows(source.shape, config);
+    if (!this.#statements.named || text.startsWith('CREATE')) return connection.rows(source.shape, config);
     try {
       return await connection.rows(source.shape, { ...config, name });
     } catch (error) {
-      if (this.#fixedNaming || !isLostStatement(error)) throw error;
+      if (this.#options.prepare !== 'auto' || !isLostStatement(error)) throw error;
       // A transaction pooler is in between: unnamed statements for good. The statement didn't run.
-      this.#named = false;
+      this.#statements.named = false;
       connection.forgive(error);
       if (connection.inTransaction) throw new LostStatement(error);
       return connection.rows(source.shape, config);
     }
   }
 
-  /**
-   * What takes one connection of the pool: a statement or a transaction. Deadlocks and serialization failures
-   * roll everything back, so the unit as a whole is run again, up to so many times.
-   */
-  async #unit<T>(most: number, work: (connection: Connection) => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries += 1) {
-      let turn: Turn | undefined;
-      try {
-        turn = this.#gate.enter() ?? (await this.#gate.turn());
-        const connection = await checkOut(this.#pool);
-        let result: T;
-        try {
-          result = await work(connection);
-        } finally {
-          connection.release();
-        }
-        this.#gate.leave();
-        return result;
-      } catch (error) {
-        if (turn && isConnectionTimeout(error)) this.#gate.giveUp(turn, error);
-        else if (turn) this.#gate.leave();
-        const worthIt = isRetryable(error) || error instanceof LostStatement;
-        if (tries >= most || !worthIt) throw translate(error, this.#endpoint);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 2 ** tries * Math.random()));
-    }
-  }
-
   #compile(source: Statement<Shape>): Compiled {
-    const known = this.#compiled.get(source);
+    const known = this.#statements.compiled.get(source);
     if (known) return known;
     const text = render(source, this.dialect);
     // Names are per connection, which stores with other schemas may share: the text decides.
     const name = `kode_${sha256(text, 'base64url').slice(0, 22)}`;
     const compiled = { name, text };
-    this.#compiled.set(source, compiled);
+    this.#statements.compiled.set(source, compiled);
     return compiled;
-  }
-}
-
-/** A named statement was lost within a transaction, which is aborted: begin it anew without names. */
-class LostStatement extends Error {
-  constructor(cause: unknown) {
-    super('A named statement was lost', { cause });
   }
 }

@@ -5,24 +5,15 @@ import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
 import { givenPath } from '../store/paths.ts';
-import { connectPostgres, connectReader, isPool } from './connect.ts';
+import { checkSchema, resolveSchema } from '../store/postgres-schema.ts';
+import { connectPostgres, connectReader, isPool, type Target } from './connect.ts';
+import type { PostgresDriver } from './driver.ts';
+import { type PostgresOptions, settingsOf } from './options.ts';
 
-export interface PostgresOptions {
-  /** The schema that holds the tables; created if it is missing. Default `public`. */
-  schema?: string | undefined;
-  /**
-   * `auto` (default): prepared statements by name until a pooler loses one, then unnamed for good.
-   * `true` and `false` fix it.
-   */
-  prepare?: 'auto' | boolean | undefined;
-  /**
-   * Where queries, iterators and statistics read: a replica of the same database, for example. What it
-   * hasn't received yet is missing there; loading, committing and following events use the primary.
-   */
-  readConnection?: PostgresConnection | string | Pool | undefined;
-}
-
-const MAX_SCHEMA_BYTES = 63;
+/** How long `close()` takes at most. */
+export const CLOSE_MS = 10_000;
+/** The rest is for giving leases back and for ending the connections. */
+const CLOSING_MS = CLOSE_MS - 4_000;
 
 /**
  * A store on a PostgreSQL server (15 or later), shared by any number of processes, directly or behind a
@@ -33,10 +24,11 @@ const MAX_SCHEMA_BYTES = 63;
  */
 export class PostgresStore extends SqlStore {
   protected readonly fileStoreDirectory: string | undefined;
-  readonly #connection: PostgresConnection | Pool;
-  readonly #schema: string;
-  readonly #prepare: 'auto' | boolean;
+  protected override readonly closingLimit = { ms: CLOSING_MS, endAll: () => this.#endAll() };
+  readonly #target: Target;
   readonly #readConnection: PostgresConnection | Pool | undefined;
+  /** Those that are connected, or about to be. */
+  #drivers: PostgresDriver[] = [];
 
   /** `connection`: options of `pg`'s pool, a URL, or a pool of yours, which the store never closes. */
   constructor(
@@ -45,35 +37,28 @@ export class PostgresStore extends SqlStore {
     options: PostgresOptions = {},
   ) {
     super(clockOf(options));
-    this.#connection = checkConnection(connection);
-    const { schema = 'public', prepare = 'auto' } = options;
-    if (
-      typeof schema !== 'string' ||
-      schema === '' ||
-      Buffer.byteLength(schema) > MAX_SCHEMA_BYTES ||
-      schema.includes('\0')
-    ) {
-      throw new StoreConfigError(`options.schema must be a name of 1 to ${MAX_SCHEMA_BYTES} bytes.`);
-    }
-    if (prepare !== 'auto' && typeof prepare !== 'boolean') {
-      throw new StoreConfigError('options.prepare must be "auto", true or false.');
-    }
+    const settings = settingsOf(options);
+    const checked = checkConnection(connection);
+    const given = options.schema === undefined ? undefined : checkSchema('options.schema', options.schema);
+    const schema = schemaOn(given, checked) ?? 'public';
+    this.#target = { ...settings, connection: checked, schema, clock: this[CLOCK] };
     const { readConnection } = options;
-    this.#readConnection = readConnection === undefined ? undefined : checkConnection(readConnection);
-    this.#schema = schema;
-    this.#prepare = prepare;
+    if (readConnection !== undefined) {
+      this.#readConnection = checkConnection(readConnection);
+      schemaOn(schema, this.#readConnection);
+    }
     this.fileStoreDirectory =
       fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
 
   protected async connect(): Promise<Engine> {
-    const driver = await connectPostgres(this.#connection, this.#schema, this.#prepare, this[CLOCK]);
+    this.#drivers = [];
+    const opened = (driver: PostgresDriver) => void this.#drivers.push(driver);
+    const driver = await connectPostgres(this.#target, opened);
     if (!this.#readConnection) return new Engine(driver);
     try {
-      return new Engine(
-        driver,
-        await connectReader(this.#readConnection, this.#schema, this.#prepare, this[CLOCK]),
-      );
+      const target = { ...this.#target, connection: this.#readConnection };
+      return new Engine(driver, await connectReader(target, opened));
     } catch (error) {
       await driver.close();
       throw error;
@@ -83,6 +68,14 @@ export class PostgresStore extends SqlStore {
   protected backupPath(path: string | undefined): string {
     return path ?? '';
   }
+
+  #endAll(): void {
+    for (const driver of this.#drivers) driver.endAll();
+  }
+}
+
+function schemaOn(given: string | undefined, connection: PostgresConnection | Pool): string | undefined {
+  return resolveSchema(given, isPool(connection) ? connection.options : connection, process.env.PGOPTIONS);
 }
 
 function checkConnection(connection: PostgresConnection | string | Pool): PostgresConnection | Pool {

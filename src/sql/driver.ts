@@ -41,6 +41,12 @@ export function* runBatch(batch: Batch): Script<BatchOutcome> {
   return (yield { batch }) as BatchOutcome;
 }
 
+/**
+ * How long each statement may take, where it isn't the database's default: so many milliseconds, if that is less;
+ * or, for what may rightly take long, until the signal aborts, if there is one.
+ */
+export type Bounds = { readonly timeoutMs: number } | { readonly until: AbortSignal | undefined };
+
 /** The only thing a database has to provide. Every error that leaves it is one of our classes. */
 export interface Driver {
   readonly dialect: Dialect;
@@ -54,8 +60,14 @@ export interface Driver {
   /** One statement that writes, in a transaction of its own; returns what it RETURNs. */
   write(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
 
-  /** The same for one that has to go through in time, whatever else waits: a renewal of leases. */
+  /** The same for what has to go through in time, whatever else waits: the renewal of leases. */
   urgent(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+
+  /** Keeps a way free for `urgent` while leases are held, until it is let go of by calling what it returns. */
+  keepUrgent(): () => void;
+
+  /** The same database with other bounds. Where nothing else could answer, it is the database itself. */
+  bounded(bounds: Bounds): Driver;
 
   /** Several reads of one moment. */
   snapshot<T>(script: () => Script<T>): Promise<T>;
@@ -83,6 +95,9 @@ export interface Driver {
 
   /** Throws if what is open isn't what its users find under its name any more. */
   present?(): Promise<void>;
+
+  /** Ends all that is under way, whoever waits for it. */
+  endAll(): void;
 
   close(): Promise<void>;
 }

@@ -5,6 +5,9 @@ import type { Driver } from './driver.ts';
 import { Forks } from './nouns/forks.ts';
 import { Leases } from './nouns/leases.ts';
 
+/** How long leases may take to be given back when the store closes. */
+const RELEASE_MS = 2_000;
+
 /** What a connected store works with. */
 export class Engine {
   readonly context: SqlContext;
@@ -22,12 +25,21 @@ export class Engine {
     this.leases = new Leases(this.context);
   }
 
+  /** Ends all that is under way. */
+  endAll(): void {
+    this.queries.driver.endAll();
+    this.context.driver.endAll();
+  }
+
+  /** Gives the leases back, if the database takes them in time; else they run out. */
   async close(): Promise<void> {
+    const late = this.context.driver.clock.after(RELEASE_MS, () => this.endAll());
     try {
       await this.leases.held.releaseAll();
     } finally {
-      if (this.queries !== this.context) await this.queries.driver.close();
-      await this.context.driver.close();
+      late.cancel();
+      const drivers = new Set([this.context.driver, this.queries.driver]);
+      await Promise.all([...drivers].map((driver) => driver.close()));
     }
   }
 }

@@ -41,6 +41,7 @@ import type {
   ToolCallQuery,
 } from '../store/validate-filter.ts';
 import { type AgentState, readState } from './agent-state.ts';
+import type { SqlContext } from './context.ts';
 import type { Script } from './driver.ts';
 import type { Engine } from './engine.ts';
 import { LOAD_AGENT } from './nouns/agent.ts';
@@ -227,23 +228,24 @@ export class SqlTrustingStore implements TrustingExtendedStore {
   }
 
   aggregateStats(agentIdOrQuery: string | StatsQuery): Promise<AgentStats> {
-    return aggregateStats(this.engine.queries, agentIdOrQuery);
+    const { queries } = this.engine;
+    return aggregateStats(typeof agentIdOrQuery === 'string' ? queries : patient(queries), agentIdOrQuery);
   }
 
   iterateSessions(query: SessionQuery): Paged<unknown, AgentInfo> {
-    return iterateSessions(this.engine.queries, query);
+    return iterateSessions(patient(this.engine.queries), query);
   }
 
   iterateMessages(query: MessageQuery): Paged<unknown, MessageRecord> {
-    return iterateMessages(this.engine.queries, query);
+    return iterateMessages(patient(this.engine.queries), query);
   }
 
   iterateToolCalls(query: ToolCallQuery): Paged<unknown, AgentToolCallRecord> {
-    return iterateToolCalls(this.engine.queries, query);
+    return iterateToolCalls(patient(this.engine.queries), query);
   }
 
   checkConsistency(agentId: string | undefined): Promise<ConsistencyReport> {
-    return checkConsistency(this.engine.context, agentId);
+    return checkConsistency(patient(this.engine.context), agentId);
   }
 
   async backup(backup: CheckedBackup): Promise<string> {
@@ -271,4 +273,9 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     );
     return found.value;
   }
+}
+
+/** The same for what may rightly take long: until the signal aborts, if there is one. */
+function patient(context: SqlContext, signal?: AbortSignal): SqlContext {
+  return { ...context, driver: context.driver.bounded({ until: signal }) };
 }

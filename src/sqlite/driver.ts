@@ -152,6 +152,15 @@ export class SqliteDriver implements Driver, Executor {
     }
   }
 
+  keepUrgent(): () => void {
+    return () => undefined;
+  }
+
+  /** Nobody has to answer: what runs, runs here. */
+  bounded(): this {
+    return this;
+  }
+
   async snapshot<T>(script: () => Script<T>): Promise<T> {
     return this.#reading(() => {
       this.#begin.run();
@@ -241,6 +250,9 @@ export class SqliteDriver implements Driver, Executor {
       if (!memory) db.close();
     }
   }
+
+  /** What is under way ends by itself. */
+  endAll(): void {}
 
   async close(): Promise<void> {
     await this.#queue.drain();

@@ -32,7 +32,7 @@ import {
   checkPrefix,
   checkWriteOptions,
 } from './arguments.ts';
-import { Lifecycle } from './lifecycle.ts';
+import { type ClosingLimit, Lifecycle } from './lifecycle.ts';
 import { Opening } from './opening.ts';
 import type {
   AgentLease,
@@ -78,8 +78,11 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   close(): Promise<void> {
     return this.lifecycle.close(async () => {
       await (await this.opening.settled())?.close();
-    });
+    }, this.closingLimit);
   }
+
+  /** For a backend that may not answer. */
+  protected readonly closingLimit: ClosingLimit | undefined;
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();

@@ -1,5 +1,6 @@
 import { StoreConfigError } from '../errors.ts';
 import { databasePath, givenPath } from './paths.ts';
+import { resolveSchema } from './postgres-schema.ts';
 
 /** Options of `pg`'s pool: https://node-postgres.com/apis/pool. A URL goes into `connectionString`. */
 export interface PostgresConnection {
@@ -13,7 +14,7 @@ export interface PostgresConnection {
   /** Most connections at a time. Default 10. */
   max?: number | undefined;
   idleTimeoutMillis?: number | undefined;
-  /** How long to wait for a connection, of the server or of the pool. Default 10,000. */
+  /** How long to wait for a connection, of the server or of the pool. Default: the store's `callTimeoutMs`. */
   connectionTimeoutMillis?: number | undefined;
   [option: string]: unknown;
 }
@@ -46,6 +47,7 @@ export interface PostgresConfig {
   type: 'postgres';
   connection?: PostgresConnection | string | undefined;
   fileStoreBaseDir?: string | undefined;
+  /** Default: the URL's `?schema=`, else `KODE_POSTGRES_SCHEMA`, else `public`. */
   schema?: string | undefined;
 }
 
@@ -88,6 +90,16 @@ export function storePath(given: string | undefined, env: Environment): string {
   return givenPath(read(env, 'KODE_STORE_PATH') ?? DEFAULT_STORE_PATH, 'KODE_STORE_PATH');
 }
 
+/** The schema that is given, that the connection names, or that the environment does. */
+export function postgresSchema(
+  given: string | undefined,
+  connection: PostgresConnection | string | undefined,
+  env: Environment,
+): string | undefined {
+  const source = typeof connection === 'string' ? { connectionString: connection } : (connection ?? {});
+  return given ?? resolveSchema(undefined, source, env.PGOPTIONS) ?? read(env, 'KODE_POSTGRES_SCHEMA');
+}
+
 /**
  * Fills what a connection object leaves out from `POSTGRES_*`, then from the defaults. A URL says
  * everything itself, so nothing is added to it.
@@ -117,7 +129,8 @@ function portFrom(env: Environment): number | undefined {
 
 function checkPort(name: string, port: unknown): number {
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new StoreConfigError(`${name} is ${String(port)}; it must be a port number from 1 to 65535.`);
+    const given = typeof port === 'string' ? `the string ${JSON.stringify(port)}` : String(port);
+    throw new StoreConfigError(`${name} is ${given}; it must be a number from 1 to 65535.`);
   }
   return port;
 }

@@ -3,6 +3,7 @@ import {
   configFromEnvironment,
   type JsonConfig,
   type PostgresConfig,
+  postgresSchema,
   type SqliteConfig,
   sqlitePath,
   storePath,
@@ -25,7 +26,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
 
 /**
  * Opens a store on SQLite or PostgreSQL. Without a configuration the environment decides:
- * `KODE_STORE_TYPE`, `KODE_SQLITE_PATH`, `KODE_STORE_PATH` and `POSTGRES_*`.
+ * `KODE_STORE_TYPE`, `KODE_SQLITE_PATH`, `KODE_STORE_PATH`, `POSTGRES_*` and `KODE_POSTGRES_SCHEMA`.
  *
  * @example
  * const store = await createExtendedStore({ type: 'sqlite', dbPath: './data/agents.db' });
@@ -44,8 +45,8 @@ export async function createExtendedStore(config?: SqliteConfig | PostgresConfig
   if (given.type === 'postgres') {
     const { PostgresStore } = await import('../postgres/store.ts');
     const directory = storePath(given.fileStoreBaseDir, process.env);
-    const options = given.schema === undefined ? {} : { schema: given.schema };
-    return openOrClose(new PostgresStore(given.connection ?? {}, directory, options));
+    const schema = postgresSchema(given.schema, given.connection, process.env);
+    return openOrClose(new PostgresStore(given.connection ?? {}, directory, { schema }));
   }
   throw new StoreConfigError(
     `The store type "${String((given as { type?: unknown }).type)}" has no queries; use "sqlite" or "postgres" (or createStore() for "json").`,

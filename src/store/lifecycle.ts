@@ -1,10 +1,20 @@
+import { setMaxListeners } from 'node:events';
 import { StoreClosedError } from '../errors.ts';
-import type { Clock } from '../model/clock.ts';
+import type { Clock, Timer } from '../model/clock.ts';
 import { assertRoomForCall } from './queues.ts';
 import type { OperationMetrics } from './store.ts';
 
 /** Latencies remembered per operation. */
 export const WINDOW = 1_024;
+
+/** What has been told to end has so long for it. */
+const MOMENT_MS = 500;
+
+/** How long `close` waits for what is under way, and how it ends it then. */
+export interface ClosingLimit {
+  readonly ms: number;
+  readonly endAll: () => void;
+}
 
 interface Counter {
   count: number;
@@ -31,14 +41,16 @@ export interface Settling<T> {
 export class Lifecycle {
   readonly startedAt: Date;
   readonly #counters = new Map<string, Counter>();
-  readonly #closing = new AbortController();
+  readonly #closing = endlessly(new AbortController());
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
+  readonly #clock: Clock;
   readonly #explain: (error: unknown) => unknown;
 
   /** `explain`: what an error of a call is to its caller. */
   constructor(clock: Clock, explain: (error: unknown) => unknown) {
+    this.#clock = clock;
     this.startedAt = new Date(clock.now());
     this.#explain = explain;
   }
@@ -136,14 +148,18 @@ export class Lifecycle {
     }
   }
 
-  /** Waits for what is under way, then runs `release` once; later calls wait for the same. */
-  close(release: () => Promise<void>): Promise<void> {
+  /**
+   * Waits for what is under way, then runs `release` once; later calls wait for the same. What is still under
+   * way at the limit is told to end, and has a moment for that.
+   */
+  close(release: () => Promise<void>, limit?: ClosingLimit): Promise<void> {
     this.#closed ??= (async () => {
       this.#closing.abort();
-      while (this.#underWay > 0) {
-        await new Promise<void>((resolve) => {
-          this.#whenIdle = resolve;
-        });
+      if (limit && !(await this.#idleWithin(limit.ms))) {
+        limit.endAll();
+        await this.#idleWithin(MOMENT_MS);
+      } else {
+        await this.#idle();
       }
       try {
         await release();
@@ -152,6 +168,23 @@ export class Lifecycle {
       }
     })();
     return this.#closed;
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+  }
+
+  async #idleWithin(ms: number): Promise<boolean> {
+    let timer: Timer | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = this.#clock.after(ms, () => resolve(false), { ref: true });
+    });
+    const idle = this.#idle().then(() => true);
+    return Promise.race([idle, late]).finally(() => timer?.cancel());
   }
 
   metrics(): Record<string, OperationMetrics> {
@@ -178,6 +211,12 @@ export class Lifecycle {
     counter.count += 1;
     if (failed) counter.errors += 1;
   }
+}
+
+/** Any number of watchers, and of whatever else waits for things to come, may listen for its signal. */
+function endlessly(controller: AbortController): AbortController {
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 /** One object for each call, because there may be thousands at once. */

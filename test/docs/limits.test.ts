@@ -8,9 +8,12 @@ import * as turnQueue from '../../src/agent/turn-queue.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
 import * as batches from '../../src/postgres/batch.ts';
-import * as postgres from '../../src/postgres/connect.ts';
+import * as cancel from '../../src/postgres/cancel.ts';
 import * as postgresDriver from '../../src/postgres/driver.ts';
 import * as gate from '../../src/postgres/gate.ts';
+import * as postgres from '../../src/postgres/options.ts';
+import * as postgresStore from '../../src/postgres/store.ts';
+import * as units from '../../src/postgres/units.ts';
 import * as agentState from '../../src/sql/agent-state.ts';
 import * as committer from '../../src/sql/commit/committer.ts';
 import * as appending from '../../src/sql/commit/events.ts';
@@ -19,6 +22,7 @@ import * as stateCache from '../../src/sql/commit/state-cache.ts';
 import * as directory from '../../src/sql/directory.ts';
 import * as consistency from '../../src/sql/nouns/consistency.ts';
 import * as watching from '../../src/sql/nouns/events.ts';
+import * as health from '../../src/sql/nouns/health.ts';
 import * as statements from '../../src/sql/statement.ts';
 import * as sqliteDriver from '../../src/sqlite/driver.ts';
 import * as sqlite from '../../src/sqlite/options.ts';
@@ -38,8 +42,14 @@ const CODE: Record<string, readonly number[]> = {
   'Waiting for another holder of a lease': [0],
   'Waiting for the lease of a helper that `context.spawn` goes on with': [agent.HELPER_WAIT_MS],
   'SQLite: waiting for other processes that write to the file': [sqlite.DEFAULT_BUSY_TIMEOUT_MS],
-  'PostgreSQL: waiting for a connection': [postgres.CONNECTION_TIMEOUT_MS],
-  'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [postgresDriver.MAX_TRIES],
+  'PostgreSQL: the answer to a statement': [postgres.DEFAULT_CALL_TIMEOUT_MS],
+  "PostgreSQL: the server's last word on a statement that was cancelled": [cancel.LAST_WORD_MS],
+  'PostgreSQL: a connection that is made': [postgres.DEFAULT_CALL_TIMEOUT_MS],
+  'PostgreSQL: waiting in line while nobody gets a connection': [postgres.DEFAULT_CALL_TIMEOUT_MS],
+  'PostgreSQL: a renewal of leases': [postgresDriver.URGENT_TIMEOUT_MS],
+  'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [units.MAX_TRIES],
+  'PostgreSQL: `close()`': [postgresStore.CLOSE_MS],
+  "The database's answer to `healthCheck`": [health.DATABASE_MS],
   'Attempts at a commit without a lease that others overtake': [committer.MAX_TRIES],
   "A tool's call": [],
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
@@ -50,6 +60,7 @@ const CODE: Record<string, readonly number[]> = {
   'Parts of `agent.stream` that nobody has read': [partStream.MAX_UNREAD_PARTS],
   'Tool calls of one step that run at the same time': [template.DEFAULT_TOOL_CONCURRENCY],
   'PostgreSQL: connections of the pool': [gate.DEFAULT_SIZE],
+  'PostgreSQL: calls that wait for a connection': [postgres.DEFAULT_MAX_QUEUED_CALLS],
   'SQLite: writes that wait for their transaction': [writeQueue.DEFAULT_MAX_QUEUED_WRITES],
   'SQLite: writes that share one transaction': [writeQueue.MAX_UNITS],
   "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],

@@ -14,10 +14,17 @@ export interface Recorded {
 /** A context whose reads are written down: the tests explain exactly what ran. */
 export function recording(driver: Driver): { context: SqlContext; recorded: Recorded[] } {
   const recorded: Recorded[] = [];
-  const record = (statement: Statement<Shape>, params: readonly SqlParam[]) => {
+  const record: Record = (statement, params) => {
     recorded.push({ name: statement.name, statement, text: render(statement, driver.dialect), params });
   };
-  const recorder: Driver = {
+  const recorder = recorderOf(driver, record);
+  return { context: { driver: recorder, directory: new Directory(recorder) }, recorded };
+}
+
+type Record = (statement: Statement<Shape>, params: readonly SqlParam[]) => void;
+
+function recorderOf(driver: Driver, record: Record): Driver {
+  return {
     dialect: driver.dialect,
     clock: driver.clock,
     read: (statement, params) => {
@@ -28,22 +35,21 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
     analyse: (script) => driver.analyse(() => watched(script(), record)),
     write: (...args) => driver.write(...args),
     urgent: (...args) => driver.urgent(...args),
+    keepUrgent: () => driver.keepUrgent(),
+    bounded: (bounds) => recorderOf(driver.bounded(bounds), record),
     batch: (...args) => driver.batch(...args),
     transact: (...args) => driver.transact(...args),
     reserveKeys: (...args) => driver.reserveKeys(...args),
     notify: () => driver.notify(),
     subscribe: (...args) => driver.subscribe(...args),
     backup: (...args) => driver.backup(...args),
+    endAll: () => driver.endAll(),
     close: () => driver.close(),
   };
-  return { context: { driver: recorder, directory: new Directory(recorder) }, recorded };
 }
 
 /** The same script; what it asks for is told. */
-export function* watched<T>(
-  script: Script<T>,
-  record: (statement: Statement<Shape>, params: readonly SqlParam[]) => void,
-): Script<T> {
+export function* watched<T>(script: Script<T>, record: Record): Script<T> {
   let next = script.next([]);
   while (!next.done) {
     if ('statement' in next.value) record(next.value.statement, next.value.params);

@@ -14,12 +14,16 @@ interface Link {
   server: Socket;
   speaking: 'client' | 'server';
   cutAtAnswer: boolean;
+  /** Answers that are held back. */
+  held: Buffer[];
 }
 
 /** Stands between a client and its server, counts what goes through, and breaks it when it is told to. */
 export class Network {
   /** How often a client began to speak after it had been silent: one for each round trip. */
   roundTrips = 0;
+  /** How many connections were made. */
+  connections = 0;
   /** How many connections were made that nobody answers. */
   unanswered = 0;
   readonly #target: { host: string; port: number };
@@ -27,6 +31,8 @@ export class Network {
   #server: Server | undefined;
   #port = 0;
   #silent = false;
+  #swallows = false;
+  #holds = false;
   #cut: { when: Cut; at: string; since: string | undefined } | undefined;
 
   private constructor(target: { host: string; port: number }) {
@@ -63,6 +69,26 @@ export class Network {
     this.#silent = true;
   }
 
+  /** Connections stay, new ones are made, and whatever is sent on them is lost. */
+  swallow(): void {
+    this.#swallows = true;
+  }
+
+  /** The server hears everything, and its answers are kept. */
+  holdAnswers(): void {
+    this.#holds = true;
+  }
+
+  /** Everything gets through again, and what was kept. What was lost stays so. */
+  deliver(): void {
+    this.#silent = false;
+    this.#swallows = false;
+    this.#holds = false;
+    for (const { client, held } of this.#links) {
+      for (const chunk of held.splice(0)) client.write(chunk);
+    }
+  }
+
   /** Breaks every connection. */
   cutAll(): void {
     for (const link of this.#links) destroy(link);
@@ -89,8 +115,9 @@ export class Network {
 
   #connect(client: Socket): void {
     const server = connect(this.#target.port, this.#target.host);
-    const link: Link = { client, server, speaking: 'server', cutAtAnswer: false };
+    const link: Link = { client, server, speaking: 'server', cutAtAnswer: false, held: [] };
     this.#links.add(link);
+    this.connections += 1;
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       // The end of one side is the end of the other; how it came about doesn't matter here.
@@ -104,10 +131,14 @@ export class Network {
       this.unanswered += 1;
       return;
     }
-    client.on('data', (chunk) => this.#request(link, chunk));
+    client.on('data', (chunk) => {
+      if (!this.#swallows) this.#request(link, chunk);
+    });
     server.on('data', (chunk) => {
       link.speaking = 'server';
+      if (this.#swallows) return;
       if (link.cutAtAnswer) destroy(link);
+      else if (this.#holds) link.held.push(chunk);
       else client.write(chunk);
     });
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../model/clock.ts';
+import type { Clock, Timer } from '../../model/clock.ts';
 import { messageOf } from '../../store/foreign-errors.ts';
 import type { HealthReport } from '../../store/store.ts';
 import type { Engine } from '../engine.ts';
@@ -16,7 +16,7 @@ export async function checkHealth(
   directory: string | undefined,
   clock: Clock,
 ): Promise<HealthReport> {
-  const database = await checkDatabase(connect);
+  const database = await checkDatabase(connect, clock);
   const fileSystem = await checkFolder(directory);
   return {
     healthy: database.connected,
@@ -26,14 +26,31 @@ export async function checkHealth(
   };
 }
 
-async function checkDatabase(connect: () => Promise<Engine>): Promise<HealthReport['database']> {
+/** Whoever asks has little time: a database that doesn't answer soon is as good as none. */
+export const DATABASE_MS = 5_000;
+
+async function checkDatabase(
+  connect: () => Promise<Engine>,
+  clock: Clock,
+): Promise<HealthReport['database']> {
   const start = performance.now();
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const fail = () => reject(new Error(`It didn't answer within ${DATABASE_MS} ms.`));
+    timer = clock.after(DATABASE_MS, fail, { ref: true });
+  });
   try {
-    const { context } = await connect();
-    await context.driver.read(PING, []);
-    await context.driver.present?.();
+    await Promise.race([ping(connect), late]);
     return { connected: true, latencyMs: performance.now() - start };
   } catch (error) {
     return { connected: false, latencyMs: performance.now() - start, error: messageOf(error) };
+  } finally {
+    timer?.cancel();
   }
+}
+
+async function ping(connect: () => Promise<Engine>): Promise<void> {
+  const { driver } = (await connect()).context;
+  await driver.bounded({ timeoutMs: DATABASE_MS }).read(PING, []);
+  await driver.present?.();
 }

@@ -1,0 +1,58 @@
+import type { Pool } from 'pg';
+import { StoreConfigError } from '../errors.ts';
+import type { PostgresConnection } from '../store/config.ts';
+
+export interface PostgresOptions {
+  /** The schema that holds the tables; created if it is missing. Default: the URL's `?schema=`, else `public`. */
+  schema?: string | undefined;
+  /**
+   * `auto` (default): prepared statements by name until a pooler loses one, then unnamed for good.
+   * `true` and `false` fix it.
+   */
+  prepare?: 'auto' | boolean | undefined;
+  /**
+   * Where queries, iterators and statistics read: a replica of the same database, for example. What it
+   * hasn't received yet is missing there; loading, committing and following events use the primary.
+   */
+  readConnection?: PostgresConnection | string | Pool | undefined;
+  /**
+   * How long the server may take to answer a statement, to accept a connection, or to serve anybody while calls
+   * wait for one, in milliseconds. Default 10,000. A statement that takes longer is cancelled; the error's
+   * `outcome` says whether it may be stored. What may rightly take long has a `signal` instead.
+   */
+  callTimeoutMs?: number | undefined;
+  /** Calls that may wait for a connection at a time; one more is a `StoreBusyError`. Default 100,000. */
+  maxQueuedCalls?: number | undefined;
+}
+
+/** The options that have a default, complete. */
+export interface Settings {
+  readonly prepare: 'auto' | boolean;
+  readonly callTimeoutMs: number;
+  readonly maxQueuedCalls: number;
+}
+
+export const DEFAULT_CALL_TIMEOUT_MS = 10_000;
+export const DEFAULT_MAX_QUEUED_CALLS = 100_000;
+/** Timers of Node take no more. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export function settingsOf(options: PostgresOptions): Settings {
+  const {
+    prepare = 'auto',
+    callTimeoutMs = DEFAULT_CALL_TIMEOUT_MS,
+    maxQueuedCalls = DEFAULT_MAX_QUEUED_CALLS,
+  } = options;
+  if (prepare !== 'auto' && typeof prepare !== 'boolean') {
+    throw new StoreConfigError('options.prepare must be "auto", true or false.');
+  }
+  if (!Number.isInteger(callTimeoutMs) || callTimeoutMs < 1 || callTimeoutMs > MAX_TIMER_MS) {
+    throw new StoreConfigError(
+      `options.callTimeoutMs must be a whole number of milliseconds from 1 to ${MAX_TIMER_MS}.`,
+    );
+  }
+  if (!Number.isInteger(maxQueuedCalls) || maxQueuedCalls < 1) {
+    throw new StoreConfigError('options.maxQueuedCalls must be a whole number, 1 or more.');
+  }
+  return { prepare, callTimeoutMs, maxQueuedCalls };
+}

@@ -1,0 +1,270 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { KodeError, StoreBusyError, StoreUnavailableError } from '../../src/errors.ts';
+import { PostgresStore } from '../../src/postgres/store.ts';
+import { collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
+import { outcomes, until, within } from '../../src/testing/timing.ts';
+import { CAN_FREEZE, freezeServer } from '../support/frozen-server.ts';
+import { Network } from '../support/network.ts';
+import { postgresDatabase } from '../support/postgres-database.ts';
+import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
+
+/** Short, so that the tests are, too. */
+const CALL_MS = 250;
+/** With the server's last word, and time for a busy machine. */
+const BOUND_MS = CALL_MS + 1_000 + 2_000;
+
+const database = postgresDatabase('postgres18');
+const open: { close(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const one of open.splice(0).reverse()) await one.close();
+});
+
+function opened<T extends { close(): Promise<void> }>(one: T): T {
+  open.push(one);
+  return one;
+}
+
+interface Setting {
+  store: PostgresStore;
+  /** Sees what is stored, by another way. */
+  witness: PostgresStore;
+  network: Network;
+  schema: string;
+}
+
+async function behindNetwork(max = 2, callTimeoutMs = CALL_MS): Promise<Setting> {
+  const { url, createSchema, dropSchema } = await database();
+  const schema = await createSchema();
+  opened({ close: () => dropSchema(schema) });
+  const network = await Network.to(url);
+  opened({ close: () => network.refuse() });
+  const witness = opened(new PostgresStore({ connectionString: url, max: 2 }, undefined, { schema }));
+  await createAgent(witness, 'a', [user('x')]);
+  const connection = { connectionString: network.url(url), max };
+  const store = opened(new PostgresStore(connection, undefined, { schema, callTimeoutMs }));
+  await store.loadAgent('a');
+  return { store, witness, network, schema };
+}
+
+/** Somebody else's transaction, which holds what this statement locks. */
+async function blocker(statement: string): Promise<pg.Client> {
+  const { url } = await database();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  opened({ close: () => client.end() });
+  await client.query('begin');
+  await client.query(statement);
+  return client;
+}
+
+/** Every kind of call; each of them reads or writes. */
+const CALLS: Record<string, (store: PostgresStore) => Promise<unknown>> = {
+  commit: (store) => store.commit('a', { messages: [user('y')] }),
+  saveInfo: (store) => store.saveInfo('new', {}),
+  saveMessages: (store) => store.saveMessages('a', []),
+  appendEvent: (store) => store.appendEvent('a', progress('x')),
+  saveDelta: (store) => store.saveDelta('a', { text: 'x' }),
+  loadAgent: (store) => store.loadAgent('a'),
+  loadMessages: (store) => store.loadMessages('a'),
+  list: (store) => store.list(),
+  exists: (store) => store.exists('a'),
+  fork: (store) => store.fork('a'),
+  batchFork: (store) => store.batchFork('a', 3),
+  delete: (store) => store.delete('a'),
+  readEvents: (store) => collect(store.readEvents('a')),
+  querySessions: (store) => store.querySessions(),
+  queryMessages: (store) => store.queryMessages({ agentId: 'a' }),
+  aggregateStats: (store) => store.aggregateStats('a'),
+  acquireAgentLock: (store) => store.acquireAgentLock('a'),
+  claimResumable: (store) => store.claimResumable({ limit: 1 }),
+};
+
+/** Each call on its own, all at once: how long it took, and how it failed. */
+async function failures(stores: readonly PostgresStore[]): Promise<[name: string, error: unknown][]> {
+  const calls = Object.entries(CALLS).map(async ([name, call], i): Promise<[string, unknown]> => {
+    const store = stores[i % stores.length] ?? expect.unreachable();
+    const failed = call(store).then(
+      () => expect.unreachable(`${name} succeeded`),
+      (error: unknown) => error,
+    );
+    return [name, await within(failed, name, BOUND_MS)];
+  });
+  return Promise.all(calls);
+}
+
+function expectTyped(failed: [name: string, error: unknown][]): void {
+  for (const [name, error] of failed) {
+    expect(error, name).toBeInstanceOf(KodeError);
+    expect(error, name).toMatchObject({ outcome: expect.stringMatching(/^(none|unknown)$/) });
+  }
+}
+
+describe('P1 a server that answers nobody', () => {
+  it('from the beginning: every call returns within its bound', async () => {
+    const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const url = `postgres://nobody@127.0.0.1:${port}/nothing`;
+    const stores = Array.from({ length: 3 }, () =>
+      opened(new PostgresStore({ connectionString: url, max: 2 }, undefined, { callTimeoutMs: CALL_MS })),
+    );
+    const failed = await failures(stores);
+    expectTyped(failed);
+    // Nothing was sent, so nothing can have been stored.
+    for (const [name, error] of failed) expect(error, name).toMatchObject({ outcome: 'none' });
+    const report = await within((stores[0] ?? expect.unreachable()).healthCheck(), 'healthCheck', BOUND_MS);
+    expect(report).toMatchObject({ healthy: false, database: { connected: false } });
+    await within(Promise.all(stores.map((store) => store.close())), 'close', BOUND_MS);
+    silent.close();
+  });
+
+  it('after a while: every call returns within its bound, and the store works when it does', async () => {
+    const { store, network } = await behindNetwork(3);
+    network.swallow();
+    const failed = await failures([store]);
+    expectTyped(failed);
+    const report = await within(store.healthCheck(), 'healthCheck', BOUND_MS);
+    expect(report).toMatchObject({ healthy: false, database: { connected: false } });
+    network.deliver();
+    expect(await within(store.loadMessages('a'), 'a call', 10_000)).toHaveLength(1);
+  });
+
+  it('in mid-write leaves it unknown what is stored, and a repetition makes it good', async () => {
+    const { store, witness, network } = await behindNetwork();
+    // It knows the agent by now: the next commit is one statement.
+    await store.appendMessages('a', [user('y')]);
+    const change = { messages: [user('once')], operationId: 'step 1' };
+    // It is stored, and nobody hears of it.
+    network.holdAnswers();
+    const error = await store.commit('a', change).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoreUnavailableError);
+    expect(error).toMatchObject({
+      outcome: 'unknown',
+      message: expect.stringMatching(/unknown.*operationId/),
+    });
+    network.deliver();
+    expect(await store.commit('a', change)).toMatchObject({ version: 3, messageCount: 3 });
+    expect(await witness.loadMessages('a')).toEqual([user('x'), user('y'), user('once')]);
+  });
+
+  it('in mid-transaction has stored nothing, unless it was told to commit', async () => {
+    const { store, witness, network } = await behindNetwork(1);
+    network.cut('before', 'FOR UPDATE');
+    expect(await store.saveMessages('a', []).catch((reason: unknown) => reason)).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      outcome: 'none',
+      message: expect.stringMatching(/Nothing was stored/),
+    });
+    network.cut('before', 'COMMIT\u0000', 'FOR UPDATE');
+    expect(await store.saveMessages('a', []).catch((reason: unknown) => reason)).toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      outcome: 'unknown',
+    });
+    expect(await witness.loadMessages('a')).toHaveLength(1);
+  });
+
+  it('within the time for its last word has stored what it says it has', async () => {
+    const { store, witness, network } = await behindNetwork();
+    await store.appendMessages('a', [user('y')]);
+    network.holdAnswers();
+    const commit = store.commit('a', { messages: [user('late')] });
+    const before = network.connections;
+    // The request to cancel comes on a connection of its own, and too late.
+    await until(() => network.connections > before, 'the store asks to cancel');
+    network.deliver();
+    expect(await commit).toMatchObject({ version: 3 });
+    expect(await witness.loadMessages('a')).toHaveLength(3);
+  });
+
+  it('for work that may take long ends it, although that has no time limit', async () => {
+    const { store, network, schema } = await behindNetwork();
+    const other = await blocker(`lock table ${schema}.kode_data_heads in access exclusive mode`);
+    // Longer than a call may take: the server is asked whether it lives, and it does.
+    const check = store.checkConsistency();
+    const early = await Promise.race([check, new Promise((resolve) => setTimeout(resolve, 4 * CALL_MS))]);
+    expect(early).toBeUndefined();
+    await other.query('rollback');
+    expect(await check).toMatchObject({ consistent: true });
+    network.swallow();
+    const error = await within(
+      store.checkConsistency().catch((reason: unknown) => reason),
+      'a check',
+      BOUND_MS + 2 * CALL_MS,
+    );
+    expect(error).toBeInstanceOf(StoreUnavailableError);
+  });
+});
+
+describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
+  let server: PostgresServer;
+
+  beforeAll(async () => {
+    server = await startPostgres({ major: 15 });
+  });
+
+  afterAll(() => server.stop());
+
+  it('every call returns within its bound, and the store works when it goes on', async () => {
+    const connection = { connectionString: server.url, max: 3 };
+    const store = opened(new PostgresStore(connection, undefined, { callTimeoutMs: CALL_MS }));
+    await createAgent(store, 'a', conversation(3));
+    const thaw = freezeServer(server);
+    try {
+      expectTyped(await failures([store]));
+      const report = await within(store.healthCheck(), 'healthCheck', BOUND_MS);
+      expect(report).toMatchObject({ healthy: false, database: { connected: false } });
+    } finally {
+      thaw();
+    }
+    await within(
+      store.loadAgent('a').catch(() => store.list()),
+      'a call',
+      10_000,
+    );
+    expect((await store.checkConsistency()).issues).toEqual([]);
+  });
+});
+
+describe('P1 a statement that waits for others', () => {
+  it('is cancelled, has stored nothing, and leaves no session behind', async () => {
+    const { witness, schema } = await behindNetwork();
+    const { url, client } = await database();
+    const max = 3;
+    const connection = { connectionString: url, max, application_name: schema };
+    const options = { schema, callTimeoutMs: 40 };
+    // Connecting may take its time.
+    const store = opened(
+      new PostgresStore({ ...connection, connectionTimeoutMillis: 10_000 }, undefined, options),
+    );
+    const opens = () => store.exists('a').catch(() => false);
+    await until(opens, 'the store opens');
+    const other = await blocker(`select 1 from ${schema}.kode_data_heads for update`);
+    const save = () => store.saveDelta('a', { text: 'x' });
+    for (let failed = 0; failed < 60; failed += max) {
+      const { errors } = await outcomes(Array.from({ length: max }, save));
+      expect(errors).toHaveLength(max);
+      for (const error of errors) {
+        expect(error).toBeInstanceOf(StoreBusyError);
+        expect(error).toMatchObject({
+          outcome: 'none',
+          message: expect.stringMatching(/cancelled.*Nothing/),
+        });
+      }
+    }
+    const backends = async () => {
+      const { rows } = await client.query(
+        'select count(*)::int as n from pg_stat_activity where application_name = $1',
+        [schema],
+      );
+      return rows[0]?.n;
+    };
+    await until(async () => (await backends()) <= max + 1, 'the sessions go', 1_000);
+    await other.query('rollback');
+    expect(await witness.loadDelta('a')).toBeUndefined();
+    expect(await store.loadMessages('a')).toHaveLength(1);
+  });
+});
