@@ -93,29 +93,78 @@ export class AlreadyDecidedError extends KodeError {
   }
 }
 
+/** Who holds a lease. */
+export interface LeaseHolder {
+  readonly host: string;
+  readonly pid: number;
+  /** What the application calls it: the option `holder` of the store, or of the call that got the lease. */
+  readonly name?: string;
+}
+
+/** A lease that stands in a call's way, as far as it is known. */
+export interface StandingLease {
+  readonly holder?: LeaseHolder | undefined;
+  /** When it ends unless it is renewed. */
+  readonly expiresAt?: Date | undefined;
+  /** The very process that made the call holds it. */
+  readonly here: boolean;
+}
+
 /** The write needs the agent's lease, and the caller doesn't hold it (any more). */
 export class LeaseNotHeldError extends KodeError {
   readonly agentId: string;
+  /** Who holds the lease, where that is known. */
+  readonly holder: LeaseHolder | undefined;
+  /** When that lease ends unless it is renewed. */
+  readonly expiresAt: Date | undefined;
 
-  constructor(agentId: string, reason: string) {
+  /** `standing`: the lease that somebody has now. */
+  constructor(agentId: string, reason: string, standing?: StandingLease) {
+    const now = standing ? `, and ${describeHolder(standing)} holds the lease${describeEnd(standing)}` : '';
+    const remedy = standing?.here
+      ? 'Pass that one with the write: { lease }. The lease of an open agent is agent.lease.'
+      : 'Get a lease with acquireAgentLock() and pass it with the write.';
     super(
       'LEASE_NOT_HELD',
-      `The lease on agent "${agentId}" is not held by this write: ${reason}. Get a lease with acquireAgentLock() and pass it with the write.`,
+      `This write doesn't hold the lease on agent "${agentId}": ${reason}${now}. ${remedy}`,
     );
     this.agentId = agentId;
+    this.holder = standing?.holder;
+    this.expiresAt = standing?.expiresAt;
   }
 }
 
+/** Somebody else holds the agent's lease, and held it for as long as the call waited. */
 export class LockTimeoutError extends KodeError {
   readonly agentId: string;
+  /** Who holds the lease, where that is known. */
+  readonly holder: LeaseHolder | undefined;
+  /** When that lease ends unless it is renewed. */
+  readonly expiresAt: Date | undefined;
 
-  constructor(agentId: string, waitedMs: number) {
+  constructor(agentId: string, waitedMs: number, standing: StandingLease = { here: false }) {
+    const waited = `and it stayed so for the ${waitedMs} ms that this call waited`;
+    const remedy = standing.here
+      ? 'Pass the lease that this process has: { lease } (of an open agent, agent.lease); or release it first.'
+      : 'Try again later, or pass a longer { waitMs }.';
     super(
       'LOCK_TIMEOUT',
-      `Agent "${agentId}" is leased by another holder, and it stayed so for the ${waitedMs} ms that this call waited. Try again later, or pass a longer { waitMs }.`,
+      `Agent "${agentId}" is leased by ${describeHolder(standing)}${describeEnd(standing)}, ${waited}. ${remedy}`,
     );
     this.agentId = agentId;
+    this.holder = standing.holder;
+    this.expiresAt = standing.expiresAt;
   }
+}
+
+function describeHolder({ holder, here }: StandingLease): string {
+  const name = holder?.name === undefined ? '' : ` ("${holder.name}")`;
+  if (here) return `this process itself${name}`;
+  return holder ? `process ${holder.pid} on ${holder.host}${name}` : 'another holder';
+}
+
+function describeEnd({ expiresAt }: StandingLease): string {
+  return expiresAt ? ` until ${expiresAt.toISOString()} unless it is renewed` : '';
 }
 
 /** Retention removed events that the reader hasn't seen: it can't go on without a gap. */

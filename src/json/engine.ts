@@ -24,6 +24,8 @@ export interface EngineOptions {
   fileMode?: number | undefined;
   /** Ends waiting for the folder. */
   signal?: AbortSignal | undefined;
+  /** Under which name leases are held. */
+  holder?: string | undefined;
 }
 
 /**
@@ -43,7 +45,7 @@ export class Engine {
   readonly #forgetExit: () => void;
   #sweeping: Promise<void> | undefined;
 
-  private constructor(paths: Paths, lock: StoreLock, { clock, durability, fileMode }: EngineOptions) {
+  private constructor(paths: Paths, lock: StoreLock, { clock, durability, fileMode, holder }: EngineOptions) {
     this.clock = clock;
     const disk = new Disk(modesOf(fileMode), lock);
     const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
@@ -52,7 +54,7 @@ export class Engine {
       readOnly: false,
       fenced: lock.fenced,
     });
-    this.leases = new Leases(lock.generation, clock);
+    this.leases = new Leases(lock.generation, clock, holder);
     this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));

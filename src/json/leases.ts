@@ -1,15 +1,26 @@
-import { LeaseNotHeldError, LockTimeoutError, StoreClosedError } from '../errors.ts';
+import {
+  type LeaseHolder,
+  LeaseNotHeldError,
+  LockTimeoutError,
+  type StandingLease,
+  StoreClosedError,
+} from '../errors.ts';
 import type { LeaseToken } from '../model/agent.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { randomUUID } from '../model/crypto.ts';
+import { renewalAfter } from '../model/lease-time.ts';
 import type { CheckedLease } from '../store/arguments.ts';
+import { leaseHandle } from '../store/lease-handle.ts';
+import { lookingSignal } from '../store/looking-signal.ts';
 import type { AgentLease } from '../store/store.ts';
+import { thisHolder } from '../store/this-holder.ts';
 
 /** Tokens of one opening of the store; the next opening's are all higher. */
 const TOKENS_PER_GENERATION = 2 ** 24;
 
 interface Held {
   token: LeaseToken;
+  holder: LeaseHolder;
   ttlMs: number;
   /** By the monotonic clock: setting the system's time ends no lease. */
   deadline: number;
@@ -25,30 +36,39 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #clock: Clock;
+  readonly #holder: string | undefined;
   #lastToken: number;
   #closed = false;
 
-  constructor(generation: number, clock: Clock) {
+  /** `holder`: the name under which leases are held, unless a call says another. */
+  constructor(generation: number, clock: Clock, holder: string | undefined) {
     this.#clock = clock;
+    this.#holder = holder;
     this.#lastToken = generation * TOKENS_PER_GENERATION;
   }
 
-  /** Waits for another holder as long as the options say. `exists` throws if there is no such agent. */
+  /**
+   * Waits for another holder as long as the options say. `withAgent` runs what it is given when no write to the
+   * agent is under way, and throws if there is no such agent.
+   */
   async acquire(
     agentId: string,
-    { ttlMs, waitMs }: CheckedLease,
-    exists: () => Promise<void>,
+    { ttlMs, waitMs, holder = this.#holder }: CheckedLease,
+    withAgent: <T>(work: () => T) => Promise<T>,
   ): Promise<AgentLease> {
     const start = this.#clock.monotonic();
     for (;;) {
-      await exists();
-      if (this.#closed) throw new StoreClosedError();
-      const holder = this.#current(agentId);
-      if (!holder) return this.#grant(agentId, ttlMs);
+      const granted = await withAgent(() => {
+        if (this.#closed) throw new StoreClosedError();
+        return this.#current(agentId) ? undefined : this.#grant(agentId, ttlMs, holder);
+      });
+      if (granted) return granted;
+      const standing = this.#current(agentId);
+      if (!standing) continue;
       const now = this.#clock.monotonic();
       const left = start + waitMs - now;
-      if (left <= 0) throw new LockTimeoutError(agentId, waitMs);
-      await this.#change(agentId, Math.min(left, holder.deadline - now));
+      if (left <= 0) throw new LockTimeoutError(agentId, waitMs, this.#describe(standing));
+      await this.#change(agentId, Math.min(left, standing.deadline - now));
     }
   }
 
@@ -57,22 +77,23 @@ export class Leases {
     const expired = this.#held.get(agentId);
     const holder = this.#current(agentId);
     if (!lease) {
-      if (holder) throw new LeaseNotHeldError(agentId, 'another holder has it');
+      if (holder) throw new LeaseNotHeldError(agentId, 'it came without one', this.#describe(holder));
       return;
     }
     if (holder && isSame(holder.token, lease)) return;
     throw new LeaseNotHeldError(
       agentId,
       !holder && expired && isSame(expired.token, lease)
-        ? 'it expired before it was renewed'
-        : 'it was released or taken over by another holder',
+        ? 'its lease ran out before it was renewed'
+        : 'its lease was released or taken over',
+      holder && this.#describe(holder),
     );
   }
 
   /** The agent was deleted. */
   drop(agentId: string): void {
     const held = this.#held.get(agentId);
-    if (held) this.#end(agentId, held);
+    if (held) this.#end(agentId, held, 'its agent was deleted');
   }
 
   /** Grants none any more, and ends the wait of everybody who waits for one. */
@@ -84,42 +105,69 @@ export class Leases {
   /** Ends all leases. */
   close(): void {
     this.refuse();
-    for (const [agentId, held] of this.#held) this.#end(agentId, held);
+    for (const [agentId, held] of this.#held) {
+      this.#end(agentId, held, 'it was given back when the store was closed');
+    }
   }
 
   /** The holder; one whose time ran out is none any more. */
   #current(agentId: string): Held | undefined {
     const held = this.#held.get(agentId);
     if (held && held.deadline <= this.#clock.monotonic()) {
-      this.#end(agentId, held);
+      this.#end(agentId, held, 'it ran out before it was renewed');
       return undefined;
     }
     return held;
   }
 
-  #end(agentId: string, held: Held): void {
+  #end(agentId: string, held: Held, reason: string): void {
     held.renewal.cancel();
     if (this.#held.get(agentId) === held) this.#held.delete(agentId);
-    held.ended.abort();
+    held.ended.abort(new LeaseNotHeldError(agentId, reason));
     this.#wake(agentId);
   }
 
-  #grant(agentId: string, ttlMs: number): AgentLease {
+  #grant(agentId: string, ttlMs: number, name: string | undefined): AgentLease {
     this.#lastToken += 1;
     const token: LeaseToken = { agentId, token: this.#lastToken, holderId: randomUUID() };
     const deadline = this.#clock.monotonic() + ttlMs;
-    const renewal = this.#clock.after(ttlMs / 3, () => this.#renew(agentId, held));
-    const held: Held = { token, ttlMs, deadline, renewal, ended: new AbortController() };
+    const renewal = this.#clock.after(renewalAfter(ttlMs), () => this.#renew(agentId, held));
+    const held: Held = {
+      token,
+      holder: thisHolder(name),
+      ttlMs,
+      deadline,
+      renewal,
+      ended: new AbortController(),
+    };
     this.#held.set(agentId, held);
-    return asLease(this.#clock, held, () => {
-      if (this.#held.get(agentId) === held) this.#end(agentId, held);
+    return leaseHandle({
+      ...token,
+      holder: held.holder,
+      // A process that stood still hears of the end here, before its timers run.
+      signal: lookingSignal(held.ended.signal, () => {
+        if (this.#held.get(agentId) === held) this.#current(agentId);
+      }),
+      expiresAt: () => this.#expiry(held),
+      release: async () => {
+        if (this.#held.get(agentId) === held) this.#end(agentId, held, 'it was given back');
+      },
     });
+  }
+
+  /** There are no other holders than those of this process. */
+  #describe(held: Held): StandingLease {
+    return { holder: held.holder, expiresAt: new Date(this.#expiry(held)), here: true };
+  }
+
+  #expiry({ deadline }: Held): number {
+    return this.#clock.now() + Math.round(deadline - this.#clock.monotonic());
   }
 
   #renew(agentId: string, held: Held): void {
     if (this.#current(agentId) !== held) return;
     held.deadline = this.#clock.monotonic() + held.ttlMs;
-    held.renewal = this.#clock.after(held.ttlMs / 3, () => this.#renew(agentId, held));
+    held.renewal = this.#clock.after(renewalAfter(held.ttlMs), () => this.#renew(agentId, held));
   }
 
   /** Until the holder changes, or the time is over. */
@@ -141,22 +189,6 @@ export class Leases {
   #wake(agentId: string): void {
     for (const done of [...(this.#waiting.get(agentId) ?? [])]) done();
   }
-}
-
-function asLease(clock: Clock, held: Held, end: () => void): AgentLease {
-  const release = async () => end();
-  return Object.defineProperties(release, {
-    agentId: { value: held.token.agentId, enumerable: true },
-    token: { value: held.token.token, enumerable: true },
-    holderId: { value: held.token.holderId, enumerable: true },
-    expiresAt: {
-      get: () => new Date(clock.now() + Math.round(held.deadline - clock.monotonic())),
-      enumerable: true,
-    },
-    signal: { value: held.ended.signal, enumerable: true },
-    release: { value: release },
-    [Symbol.asyncDispose]: { value: release },
-  }) as unknown as AgentLease;
 }
 
 function isSame(held: LeaseToken, given: LeaseToken): boolean {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { checkHolderOption } from '../store/holder-option.ts';
 import { Engine } from './engine.ts';
 import { explainFileError } from './file-errors.ts';
 import type { Durability } from './log-file.ts';
@@ -13,6 +14,8 @@ export interface JSONStoreOptions {
    * end of the process; a power cut may take the last ones.
    */
   durability?: Durability | undefined;
+  /** Under which name leases are held, for others to see, unless a call says another. */
+  holder?: string | undefined;
 }
 
 /**
@@ -25,6 +28,7 @@ export interface JSONStoreOptions {
 export class JSONStore extends CheckedStore<JsonTrustingStore> {
   readonly #root: string;
   readonly #durability: Durability;
+  readonly #holder: string | undefined;
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
     super(clockOf(options));
@@ -37,6 +41,7 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
     }
     this.#root = resolve(baseDir);
     this.#durability = durability;
+    this.#holder = checkHolderOption(options.holder);
   }
 
   protected async openBackend(): Promise<JsonTrustingStore> {
@@ -45,6 +50,7 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
       durability: this.#durability,
       clock: this[CLOCK],
       signal: closing,
+      holder: this.#holder,
     });
     // Whoever waits for a lease would keep the store from closing.
     if (closing.aborted) engine.leases.refuse();

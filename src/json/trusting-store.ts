@@ -158,7 +158,7 @@ export class JsonTrustingStore implements TrustingStore {
   }
 
   acquireAgentLock(agentId: string, options: CheckedLease): Promise<AgentLease> {
-    return this.#engine.leases.acquire(agentId, options, () => this.#use(agentId, () => undefined));
+    return this.#engine.leases.acquire(agentId, options, (work) => this.#use(agentId, work));
   }
 
   decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {

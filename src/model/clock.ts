@@ -7,9 +7,9 @@ export interface Clock {
   /**
    * Calls back when so many milliseconds have passed on the monotonic clock. It may call early, where that is
    * longer than timers can be: whoever waits for an instant looks at the clock again. Such a timer keeps no
-   * process alive unless it is `ref`.
+   * process alive unless it is `ref`. What `call` returns is for clocks that stand still until it is settled.
    */
-  after(ms: number, call: () => void, options?: { ref: boolean }): Timer;
+  after(ms: number, call: () => unknown, options?: { ref: boolean }): Timer;
   /** The database's own clock in epoch milliseconds, as an expression of PostgreSQL, where tests move that one too. */
   readonly postgresNow?: string | undefined;
 }

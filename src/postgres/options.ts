@@ -23,6 +23,8 @@ export interface PostgresOptions {
   callTimeoutMs?: number | undefined;
   /** Calls that may wait for a connection at a time; one more is a `StoreBusyError`. Default 100,000. */
   maxQueuedCalls?: number | undefined;
+  /** Under which name leases are held, for others to see, unless a call says another. */
+  holder?: string | undefined;
 }
 
 /** The options that have a default, complete. */

@@ -3,6 +3,7 @@ import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
+import { checkHolderOption } from '../store/holder-option.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
 import { givenPath } from '../store/paths.ts';
 import { checkSchema, resolveSchema } from '../store/postgres-schema.ts';
@@ -26,6 +27,7 @@ export class PostgresStore extends SqlStore {
   protected readonly fileStoreDirectory: string | undefined;
   protected override readonly closingLimit = { ms: CLOSING_MS, endAll: () => this.#endAll() };
   readonly #target: Target;
+  readonly #holder: string | undefined;
   readonly #readConnection: PostgresConnection | Pool | undefined;
   /** Those that are connected, or about to be. */
   #drivers: PostgresDriver[] = [];
@@ -47,6 +49,7 @@ export class PostgresStore extends SqlStore {
       this.#readConnection = checkConnection(readConnection);
       schemaOn(schema, this.#readConnection);
     }
+    this.#holder = checkHolderOption(options.holder);
     this.fileStoreDirectory =
       fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
@@ -55,10 +58,11 @@ export class PostgresStore extends SqlStore {
     this.#drivers = [];
     const opened = (driver: PostgresDriver) => void this.#drivers.push(driver);
     const driver = await connectPostgres(this.#target, opened);
-    if (!this.#readConnection) return new Engine(driver);
+    if (!this.#readConnection) return new Engine(driver, { holder: this.#holder });
     try {
       const target = { ...this.#target, connection: this.#readConnection };
-      return new Engine(driver, await connectReader(target, opened));
+      const reader = await connectReader(target, opened);
+      return new Engine(driver, { reader, holder: this.#holder });
     } catch (error) {
       await driver.close();
       throw error;

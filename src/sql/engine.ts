@@ -17,12 +17,14 @@ export class Engine {
   readonly forks: Forks;
   readonly leases: Leases;
 
-  constructor(driver: Driver, reader: Driver = driver) {
+  /** `holder`: the name under which leases are held. */
+  constructor(driver: Driver, options: { reader?: Driver | undefined; holder?: string | undefined } = {}) {
+    const { reader = driver, holder } = options;
     this.context = { driver, directory: new Directory(driver) };
     this.queries = reader === driver ? this.context : { driver: reader, directory: new Directory(reader) };
     this.committer = new Committer(this.context);
     this.forks = new Forks(this.context, this.committer);
-    this.leases = new Leases(this.context);
+    this.leases = new Leases(this.context, holder);
   }
 
   /** Ends all that is under way. */

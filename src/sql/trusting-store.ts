@@ -180,8 +180,8 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return this.engine.leases.acquire(agentId, options, closing);
   }
 
-  claimResumable({ limit, ttlMs }: CheckedClaim): Promise<AgentLease[]> {
-    return this.engine.leases.claim(limit, ttlMs);
+  claimResumable(claim: CheckedClaim): Promise<AgentLease[]> {
+    return this.engine.leases.claim(claim);
   }
 
   decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {

@@ -1,5 +1,6 @@
 import { StoreConfigError } from '../errors.ts';
 import type { SqliteOptions } from '../store/config.ts';
+import { checkHolderOption } from '../store/holder-option.ts';
 import { type Modes, modesOf } from '../store/modes.ts';
 import { DEFAULT_MAX_QUEUED_WRITES } from './write-queue.ts';
 
@@ -9,6 +10,7 @@ export interface Settings {
   readonly busyTimeoutMs: number;
   readonly maxQueuedWrites: number;
   readonly modes: Modes;
+  readonly holder: string | undefined;
 }
 
 export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
@@ -28,5 +30,6 @@ export function settingsOf(options: SqliteOptions): Settings {
   if (!Number.isInteger(maxQueuedWrites) || maxQueuedWrites < 1) {
     throw new StoreConfigError('options.maxQueuedWrites must be a whole number, 1 or more.');
   }
-  return { durability, busyTimeoutMs, maxQueuedWrites, modes: modesOf(options.fileMode) };
+  const holder = checkHolderOption(options.holder);
+  return { durability, busyTimeoutMs, maxQueuedWrites, holder, modes: modesOf(options.fileMode) };
 }

@@ -30,7 +30,8 @@ export class SqliteStore extends SqlStore {
   }
 
   protected async connect(): Promise<Engine> {
-    return new Engine(await openDatabase(this.#path, this.#settings, this[CLOCK]));
+    const driver = await openDatabase(this.#path, this.#settings, this[CLOCK]);
+    return new Engine(driver, { holder: this.#settings.holder });
   }
 
   protected backupPath(path: string | undefined): string {

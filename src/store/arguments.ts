@@ -12,6 +12,7 @@ import {
   validateName,
 } from '../model/ids.ts';
 import { encodeJson } from '../model/json.ts';
+import { checkHolder } from './holder-option.ts';
 import type {
   ApprovalDecision,
   BackupOptions,
@@ -35,11 +36,13 @@ export interface CheckedFork {
 export interface CheckedLease {
   ttlMs: number;
   waitMs: number;
+  holder: string | undefined;
 }
 
 export interface CheckedClaim {
   limit: number;
   ttlMs: number;
+  holder: string | undefined;
 }
 
 export interface CheckedWatch {
@@ -143,7 +146,7 @@ export function checkDocumentName(name: unknown): string {
 /** Options, or a number of milliseconds as time to live. */
 export function checkLeaseOptions(options: LeaseOptions | number | undefined): CheckedLease {
   if (options === undefined || typeof options === 'number') {
-    return { ttlMs: checkTtl(options), waitMs: 0 };
+    return { ttlMs: checkTtl(options), waitMs: 0, holder: undefined };
   }
   if (typeof options !== 'object' || options === null) {
     throw new ValidationError(
@@ -151,16 +154,17 @@ export function checkLeaseOptions(options: LeaseOptions | number | undefined): C
       `must be an object, or a number of milliseconds, not ${describe(options)}`,
     );
   }
-  return { ttlMs: checkTtl(options.ttlMs), waitMs: checkWait(options.waitMs) };
+  const { ttlMs, waitMs, holder } = options;
+  return { ttlMs: checkTtl(ttlMs), waitMs: checkWait(waitMs), holder: checkHolder(holder) };
 }
 
 export function checkClaim(options: ClaimOptions): CheckedClaim {
   checkObject('options', options);
-  const { limit, ttlMs } = options;
+  const { limit, ttlMs, holder } = options;
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new ValidationError('limit', 'must be a whole number, 1 or more');
   }
-  return { limit, ttlMs: checkTtl(ttlMs) };
+  return { limit, ttlMs: checkTtl(ttlMs), holder: checkHolder(holder) };
 }
 
 function checkTtl(value: unknown = DEFAULT_TTL_MS): number {

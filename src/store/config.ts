@@ -35,6 +35,8 @@ export interface SqliteOptions {
    * same with leave to look into them. Default 0o600; 0o660 for several users of one group.
    */
   fileMode?: number | undefined;
+  /** Under which name leases are held, for others to see, unless a call says another. */
+  holder?: string | undefined;
 }
 
 export interface SqliteConfig extends SqliteOptions {
@@ -49,11 +51,15 @@ export interface PostgresConfig {
   fileStoreBaseDir?: string | undefined;
   /** Default: the URL's `?schema=`, else `KODE_POSTGRES_SCHEMA`, else `public`. */
   schema?: string | undefined;
+  /** Under which name leases are held, for others to see, unless a call says another. */
+  holder?: string | undefined;
 }
 
 export interface JsonConfig {
   type: 'json';
   baseDir: string;
+  /** Under which name leases are held, for others to see, unless a call says another. */
+  holder?: string | undefined;
 }
 
 const DEFAULT_SQLITE_PATH = './data/agents.db';

@@ -19,9 +19,10 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
     'busyTimeoutMs',
     'maxQueuedWrites',
     'fileMode',
+    'holder',
   ],
-  postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema'],
-  json: ['type', 'baseDir'],
+  postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema', 'holder'],
+  json: ['type', 'baseDir', 'holder'],
 };
 
 /**
@@ -46,7 +47,9 @@ export async function createExtendedStore(config?: SqliteConfig | PostgresConfig
     const { PostgresStore } = await import('../postgres/store.ts');
     const directory = storePath(given.fileStoreBaseDir, process.env);
     const schema = postgresSchema(given.schema, given.connection, process.env);
-    return openOrClose(new PostgresStore(given.connection ?? {}, directory, { schema }));
+    return openOrClose(
+      new PostgresStore(given.connection ?? {}, directory, { schema, holder: given.holder }),
+    );
   }
   throw new StoreConfigError(
     `The store type "${String((given as { type?: unknown }).type)}" has no queries; use "sqlite" or "postgres" (or createStore() for "json").`,
@@ -58,7 +61,7 @@ export async function createStore(config?: SqliteConfig | PostgresConfig | JsonC
   if (config?.type !== 'json') return createExtendedStore(config);
   checkKeys(config);
   const { JSONStore } = await import('../json/store.ts');
-  return new JSONStore(config.baseDir);
+  return new JSONStore(config.baseDir, { holder: config.holder });
 }
 
 function checkKeys(config: { type: string }): void {

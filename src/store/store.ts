@@ -17,6 +17,7 @@ import type {
   TodoSnapshot,
   TurnCommit,
 } from '../model/agent.ts';
+import type { LeaseHolder } from '../errors.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
 import type {
@@ -38,6 +39,8 @@ export interface LeaseOptions {
   ttlMs?: number | undefined;
   /** How long to wait for another holder, in milliseconds. Default 0: fail at once. */
   waitMs?: number | undefined;
+  /** A name for whoever holds the lease, for others to see. Default: the store's option `holder`. */
+  holder?: string | undefined;
 }
 
 /**
@@ -48,8 +51,15 @@ export interface AgentLease extends LeaseToken {
   (): Promise<void>;
   /** When the lease ends unless it is renewed; moves on with each renewal. */
   readonly expiresAt: Date;
-  /** Aborted as soon as this process knows that the lease is lost or given back. */
+  /** Whose it is: this process's. */
+  readonly holder: LeaseHolder;
+  /**
+   * Aborted when the lease is given back or lost: at the latest somewhat before somebody else can get it, whether
+   * the store can be reached or not. `aborted` looks at the clock itself, so it is true also in a process that
+   * stood still and whose timers haven't run yet.
+   */
   readonly signal: AbortSignal;
+  /** Gives it back. A release that failed may be repeated, until it succeeds or the lease has run out. */
   release(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -208,6 +218,8 @@ export interface WatchOptions {
 export interface ClaimOptions {
   limit: number;
   ttlMs?: number | undefined;
+  /** As of `acquireAgentLock`. */
+  holder?: string | undefined;
 }
 
 export interface BackupOptions {

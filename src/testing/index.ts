@@ -17,6 +17,7 @@ import { type Backend, createSpec, type Runner, type Spec } from './harness.ts';
 import { healthSpec } from './health.spec.ts';
 import { instantsSpec } from './instants.spec.ts';
 import { iteratorsSpec } from './iterators.spec.ts';
+import { leaseTimeSpec } from './lease-time.spec.ts';
 import { leasesSpec } from './leases.spec.ts';
 import { lifecycleSpec } from './lifecycle.spec.ts';
 import { loadAgentSpec } from './load-agent.spec.ts';
@@ -75,6 +76,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   branchesSpec,
   loadAgentSpec,
   leasesSpec,
+  leaseTimeSpec,
   decisionsSpec,
   claimsSpec,
   watchSpec,

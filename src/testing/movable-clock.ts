@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../model/clock.ts';
 
 interface Waiting {
   due: number;
-  call: () => void;
+  call: () => unknown;
 }
 
 /** Far from now, so that an instant of the system's clock among a test's is noticed. */
@@ -40,21 +40,25 @@ export class MovableClock implements Clock {
     return this.#monotonic;
   }
 
-  after(ms: number, call: () => void): Timer {
+  after(ms: number, call: () => unknown): Timer {
     const waiting = { due: this.#monotonic + Math.max(0, ms), call };
     this.#timers.add(waiting);
     return { cancel: () => this.#timers.delete(waiting) };
   }
 
-  /** Time passes: timers call back in their order, each at its instant, and what they begin has its turns. */
-  async advance(ms: number): Promise<void> {
+  /**
+   * Time passes: timers call back in their order, each at its instant. It stands still until what they return is
+   * settled, unless that `hangs`.
+   */
+  async advance(ms: number, { hangs = false } = {}): Promise<void> {
     const end = this.#monotonic + ms;
     await turns();
     for (let next = this.#next(end); next; next = this.#next(end)) {
       await this.#move(Math.max(0, next.due - this.#monotonic));
       this.#timers.delete(next);
-      next.call();
+      const begun = next.call();
       await turns();
+      if (!hangs) await begun;
     }
     await this.#move(end - this.#monotonic);
   }

@@ -16,6 +16,7 @@ import { UniqueViolation } from '../driver.ts';
 import { lookUpCalls } from '../nouns/calls.ts';
 import { separateCalls } from '../nouns/fork-copies.ts';
 import { readPayloads } from '../nouns/messages.ts';
+import { readStanding, standingLease } from '../nouns/standing-lease.ts';
 import { createAgent } from './create.ts';
 import { EventWriter } from './events.ts';
 import { findOperation, trimOperations } from './operations.ts';
@@ -305,16 +306,24 @@ export class Committer {
     const leased = head.leaseHolder !== null && (head.leaseExpiresAt ?? 0) > head.now;
     if (change.lease) {
       if (head.leaseHolder !== change.lease.holderId || head.leaseToken !== change.lease.token) {
-        throw new LeaseNotHeldError(agentId, 'it was released or taken over by another holder');
+        throw await this.#notHeld(agentId, 'its lease was released or taken over', leased);
       }
-      if (!leased) throw new LeaseNotHeldError(agentId, 'it expired before it was renewed');
+      if (!leased) throw new LeaseNotHeldError(agentId, 'its lease ran out before it was renewed');
     } else if (leased) {
-      throw new LeaseNotHeldError(agentId, 'another holder has it');
+      throw await this.#notHeld(agentId, 'it came without one', leased);
     }
     if (change.expectedVersion !== undefined && change.expectedVersion !== head.version) {
       throw new VersionConflictError(agentId, change.expectedVersion, head.version);
     }
     return undefined;
+  }
+
+  /** `leased`: somebody has a lease, whose holder is told. */
+  async #notHeld(agentId: string, reason: string, leased: boolean): Promise<LeaseNotHeldError> {
+    const { directory, driver } = this.#context;
+    const keys = leased ? await directory.find(agentId) : undefined;
+    const row = keys && (await readStanding(driver, keys));
+    return new LeaseNotHeldError(agentId, reason, row && standingLease(agentId, row));
   }
 
   #now(): number {

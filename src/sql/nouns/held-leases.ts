@@ -1,137 +1,194 @@
-import type { Timer } from '../../model/clock.ts';
-import { smallest } from '../../model/lists.ts';
+import { LeaseNotHeldError } from '../../errors.ts';
+import type { Clock, Timer } from '../../model/clock.ts';
+import {
+  holderDeadline,
+  isPast,
+  type Reading,
+  readingOf,
+  renewalAfter,
+  retryAfter,
+} from '../../model/lease-time.ts';
+import { leaseHandle } from '../../store/lease-handle.ts';
+import { lookingSignal } from '../../store/looking-signal.ts';
 import type { AgentLease } from '../../store/store.ts';
-import { number } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
+import { forgetHere, noteHere } from '../../store/this-holder.ts';
 import type { Driver } from '../driver.ts';
-import { statement } from '../statement.ts';
+import { type Grant, releaseLeases, renewLeases } from './lease-statements.ts';
 
-export interface Grant {
-  keys: AgentKeys;
-  agentId: string;
-  token: number;
-  holderId: string;
-  ttlMs: number;
+interface Held {
+  readonly grant: Grant;
+  readonly abort: AbortController;
   /** By the database's clock. */
   expiresAt: number;
-  /** By this process's monotonic clock: counted from before the database was asked, so never too late. */
-  aliveUntil: number;
+  /** When the holder must stop: counted from before the database was asked, so never too late. */
+  deadline: Reading;
+  /** The lease runs out at the latest when its time is over from here, as far as this process has asked. */
+  asked: Reading;
+  /** On the monotonic clock. */
+  renewAt: number;
+  renewing: boolean;
+  /** The database has no lease of this holder any more. */
+  gone: boolean;
+  releasing: Promise<void> | undefined;
 }
 
-interface Held extends Grant {
-  abort: AbortController;
-}
+/** One statement renews or releases up to so many leases. */
+const MAX_TOGETHER = 1_000;
 
-/** All leases of a process are renewed by one statement. */
-const RENEW = statement('renew_leases', {
-  sqlite: `UPDATE {heads} SET lease_expires_at = {now} + lease_ttl
-     FROM json_each($1) held
-     WHERE tree = held.value ->> 0 AND agent = held.value ->> 1 AND lease_token = held.value ->> 2
-       AND lease_holder_id = held.value ->> 3 AND lease_expires_at > {now}
-     RETURNING agent, lease_token, lease_expires_at`,
-  postgres: `UPDATE {heads} h SET lease_expires_at = {now} + h.lease_ttl
-     FROM json_array_elements($1::json) held
-     WHERE h.tree = (held ->> 0)::bigint AND h.agent = (held ->> 1)::bigint AND h.lease_token = (held ->> 2)::bigint
-       AND h.lease_holder_id = held ->> 3 AND h.lease_expires_at > {now}
-     RETURNING h.agent, h.lease_token, h.lease_expires_at`,
-});
-
-const RELEASE = statement(
-  'release_lease',
-  `UPDATE {heads} SET lease_holder_id = NULL, lease_expires_at = NULL
-   WHERE tree = $1 AND agent = $2 AND lease_token = $3 AND lease_holder_id = $4`,
-);
-
-/** The leases that this store holds: renews them while it lives, and aborts their signals when they are lost. */
+/**
+ * The leases that this store holds: one loop renews them in time, whatever else comes and goes, and aborts the
+ * signals of those whose time is over, whatever becomes of the renewals.
+ */
 export class HeldLeases {
   readonly #driver: Driver;
-  readonly #held = new Map<string, Held>();
+  readonly #clock: Clock;
+  readonly #held = new Set<Held>();
   #timer: Timer | undefined;
-  #renewing: Promise<void> | undefined;
+  /** When the timer calls, on the monotonic clock. */
+  #wakeAt = Number.POSITIVE_INFINITY;
 
   constructor(driver: Driver) {
     this.#driver = driver;
+    this.#clock = driver.clock;
   }
 
   get count(): number {
     return this.#held.size;
   }
 
-  add(grant: Grant): AgentLease {
-    const held: Held = { ...grant, abort: new AbortController() };
-    this.#held.set(held.holderId + held.agentId, held);
-    this.#schedule();
-    return this.#handle(held);
-  }
-
-  async releaseAll(): Promise<void> {
-    await this.#renewing;
-    for (const held of [...this.#held.values()]) await this.#release(held);
-    this.#timer?.cancel();
-  }
-
-  #handle(held: Held): AgentLease {
-    const release = () => this.#release(held);
-    return Object.defineProperties(release, {
-      agentId: { value: held.agentId, enumerable: true },
-      token: { value: held.token, enumerable: true },
-      holderId: { value: held.holderId, enumerable: true },
-      expiresAt: { get: () => new Date(held.expiresAt), enumerable: true },
-      signal: { value: held.abort.signal, enumerable: true },
-      release: { value: release },
-      [Symbol.asyncDispose]: { value: release },
-    }) as AgentLease;
-  }
-
-  /** Only the holder's own lease: one that was taken over isn't touched. */
-  async #release(held: Held): Promise<void> {
-    if (!this.#drop(held, 'The lease was released')) return;
-    await this.#driver.write(RELEASE, [held.keys.tree, held.keys.agent, held.token, held.holderId]);
-  }
-
-  #drop(held: Held, reason: string): boolean {
-    if (!this.#held.delete(held.holderId + held.agentId)) return false;
-    held.abort.abort(new Error(`${reason} (agent "${held.agentId}")`));
-    return true;
-  }
-
-  #schedule(): void {
-    this.#timer?.cancel();
-    if (this.#held.size === 0) return;
-    const shortest = smallest([...this.#held.values()].map((held) => held.ttlMs));
-    // A lease must not keep the process alive: when it ends, the lease runs out.
-    this.#timer = this.#driver.clock.after(shortest / 3, () => {
-      this.#renewing = this.#renew().finally(() => {
-        this.#renewing = undefined;
-        this.#schedule();
-      });
+  /** `asked`: what the clocks said before the database was asked for it. */
+  add(grant: Grant, expiresAt: number, asked: Reading): AgentLease {
+    const held: Held = {
+      grant,
+      abort: new AbortController(),
+      expiresAt,
+      deadline: holderDeadline(asked, grant.ttlMs),
+      asked,
+      renewAt: asked.monotonic + renewalAfter(grant.ttlMs),
+      renewing: false,
+      gone: false,
+      releasing: undefined,
+    };
+    this.#held.add(held);
+    noteHere(grant);
+    this.#wake(held.renewAt);
+    const { agentId, token, holderId, holder } = grant;
+    return leaseHandle({
+      agentId,
+      token,
+      holderId,
+      holder,
+      expiresAt: () => held.expiresAt,
+      signal: lookingSignal(held.abort.signal, () => this.#look(held)),
+      release: () => this.#release(held),
     });
   }
 
-  async #renew(): Promise<void> {
-    const asked = this.#driver.clock.monotonic();
-    const leases = [...this.#held.values()];
-    const list = leases.map(({ keys, token, holderId }) => [keys.tree, keys.agent, token, holderId]);
-    let renewed: Map<string, number>;
-    try {
-      const rows = await this.#driver.urgent(RENEW, [JSON.stringify(list)]);
-      renewed = new Map(rows.map((row) => [`${row.agent}:${row.lease_token}`, number(row.lease_expires_at)]));
-    } catch {
-      // The database can't be reached: leases live on until their own time is over, then they are lost.
-      for (const held of leases) {
-        if (this.#driver.clock.monotonic() >= held.aliveUntil)
-          this.#drop(held, 'The lease could not be renewed in time');
-      }
-      return;
-    }
-    for (const held of leases) {
-      const expiresAt = renewed.get(`${held.keys.agent}:${held.token}`);
-      if (expiresAt === undefined) {
-        this.#drop(held, 'The lease was lost');
-      } else {
-        held.expiresAt = expiresAt;
-        held.aliveUntil = asked + held.ttlMs;
-      }
+  async releaseAll(): Promise<void> {
+    const all = [...this.#held];
+    this.#timer?.cancel();
+    for (const held of all) this.#drop(held, 'it was given back when the store was closed');
+    for (const some of portions(all)) {
+      await releaseLeases(
+        this.#driver,
+        some.map(({ grant }) => grant),
+      );
+      for (const held of some) held.gone = true;
     }
   }
+
+  /** Only the holder's own lease: one that was taken over isn't touched. */
+  #release(held: Held): Promise<void> {
+    this.#drop(held, 'it was given back');
+    held.releasing ??= this.#giveBack(held).finally(() => {
+      held.releasing = undefined;
+    });
+    return held.releasing;
+  }
+
+  async #giveBack(held: Held): Promise<void> {
+    if (held.gone) return;
+    try {
+      await releaseLeases(this.#driver, [held.grant]);
+    } catch (error) {
+      const { asked, grant } = held;
+      // It has run out: there is nothing to give back any more.
+      if (this.#clock.monotonic() < asked.monotonic + grant.ttlMs) throw error;
+    }
+    held.gone = true;
+  }
+
+  /** Whoever asks for the signal asks the clock. */
+  #look(held: Held): void {
+    if (isPast(this.#clock, held.deadline)) this.#drop(held, 'it ran out before it was renewed');
+  }
+
+  #drop(held: Held, reason: string): void {
+    if (!this.#held.delete(held)) return;
+    forgetHere(held.grant);
+    held.abort.abort(new LeaseNotHeldError(held.grant.agentId, reason));
+  }
+
+  /** To be called when the monotonic clock is there, if not earlier. A lease keeps no process alive. */
+  #wake(at: number): void {
+    if (at >= this.#wakeAt) return;
+    this.#timer?.cancel();
+    this.#wakeAt = at;
+    this.#timer = this.#clock.after(at - this.#clock.monotonic(), () => this.#tick());
+  }
+
+  async #tick(): Promise<void> {
+    this.#wakeAt = Number.POSITIVE_INFINITY;
+    const now = this.#clock.monotonic();
+    const due: Held[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const held of this.#held) {
+      this.#look(held);
+      if (!this.#held.has(held)) continue;
+      next = Math.min(next, held.deadline.monotonic);
+      if (held.renewing) continue;
+      // Those that are nearly due go along.
+      if (held.renewAt - renewalAfter(held.grant.ttlMs) / 2 <= now) due.push(held);
+      else next = Math.min(next, held.renewAt);
+    }
+    this.#wake(next);
+    await Promise.all([...portions(due)].map((some) => this.#renew(some)));
+  }
+
+  async #renew(leases: readonly Held[]): Promise<void> {
+    const asked = readingOf(this.#clock);
+    for (const held of leases) {
+      held.renewing = true;
+      held.asked = asked;
+    }
+    // Without an answer, they live on until their own time is over.
+    const answer = await renewLeases(
+      this.#driver,
+      leases.map(({ grant }) => grant),
+    ).catch(() => undefined);
+    for (const held of leases) {
+      held.renewing = false;
+      this.#settle(held, answer?.get(held.grant), asked);
+      if (this.#held.has(held)) this.#wake(Math.min(held.renewAt, held.deadline.monotonic));
+    }
+  }
+
+  /** `answer`: until when the lease lives now; `busy`: it was held up; undefined: nobody knows. */
+  #settle(held: Held, answer: number | 'busy' | 'lost' | undefined, asked: Reading): void {
+    const { ttlMs } = held.grant;
+    if (answer === 'lost') {
+      this.#drop(held, 'it was lost: taken over, or its agent was deleted');
+      held.gone = true;
+    } else if (typeof answer === 'number') {
+      held.expiresAt = answer;
+      held.deadline = holderDeadline(asked, ttlMs);
+      held.renewAt = asked.monotonic + renewalAfter(ttlMs);
+    } else {
+      held.renewAt = this.#clock.monotonic() + retryAfter(ttlMs);
+    }
+  }
+}
+
+function* portions<T>(all: readonly T[]): Generator<T[]> {
+  for (let i = 0; i < all.length; i += MAX_TOGETHER) yield all.slice(i, i + MAX_TOGETHER);
 }

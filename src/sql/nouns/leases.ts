@@ -1,29 +1,28 @@
-import { LockTimeoutError, StoreClosedError } from '../../errors.ts';
+import { LockTimeoutError, type StandingLease, StoreClosedError } from '../../errors.ts';
 import { type Clock, sleep } from '../../model/clock.ts';
 import { randomUUID } from '../../model/crypto.ts';
-import type { CheckedLease } from '../../store/arguments.ts';
+import { type Reading, readingOf } from '../../model/lease-time.ts';
+import type { CheckedClaim, CheckedLease } from '../../store/arguments.ts';
 import type { AgentLease } from '../../store/store.ts';
-import { number, numberOrNull } from '../codec.ts';
+import { thisHolder } from '../../store/this-holder.ts';
+import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
 import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
-import { type Grant, HeldLeases } from './held-leases.ts';
+import { HeldLeases } from './held-leases.ts';
+import type { Grant } from './lease-statements.ts';
+import { type LeaseRow, readStanding, standingLease } from './standing-lease.ts';
 
 const POLL_MS = 40;
 
 /** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */
 const ACQUIRE = statement(
   'acquire_lease',
-  `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $3, lease_ttl = $4, lease_expires_at = {now} + $4
+  `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $3, lease_by = $4, lease_ttl = $5,
+     lease_expires_at = {now} + $5
    WHERE tree = $1 AND agent = $2
-     AND (lease_holder_id IS NULL OR lease_expires_at <= {now} OR (lease_token = $5 AND lease_expires_at = $6))
+     AND (lease_holder_id IS NULL OR lease_expires_at <= {now} OR (lease_token = $6 AND lease_expires_at = $7))
    RETURNING lease_token, lease_expires_at`,
-);
-
-const LOOK = statement(
-  'look_at_lease',
-  'SELECT lease_token, lease_expires_at, lease_ttl FROM {heads} WHERE tree = $1 AND agent = $2',
 );
 
 const CLAIM = statement('claim_resumable', {
@@ -32,7 +31,8 @@ const CLAIM = statement('claim_resumable', {
 });
 
 function claimText(locking: string): string {
-  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_expires_at = {now} + $2
+  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_by = $4,
+     lease_expires_at = {now} + $2
      WHERE (tree, agent) IN (
        SELECT tree, agent FROM {heads}
        WHERE status <> 0 AND status IN (1, 2) AND (status = 1 OR pending_approvals = 0)
@@ -47,84 +47,74 @@ export class Leases {
   readonly held: HeldLeases;
   readonly #context: SqlContext;
   readonly #clock: Clock;
+  readonly #holder: string | undefined;
 
-  constructor(context: SqlContext) {
+  /** `holder`: the name under which leases are held, unless a call says another. */
+  constructor(context: SqlContext, holder: string | undefined) {
     this.#context = context;
     this.#clock = context.driver.clock;
+    this.#holder = holder;
     this.held = new HeldLeases(context.driver);
   }
 
   /** Waiting ends with `closing`. */
-  async acquire(agentId: string, { ttlMs, waitMs }: CheckedLease, closing: AbortSignal): Promise<AgentLease> {
-    const holderId = randomUUID();
-    const start = this.#clock.monotonic();
+  async acquire(
+    agentId: string,
+    { ttlMs, waitMs, holder = this.#holder }: CheckedLease,
+    closing: AbortSignal,
+  ): Promise<AgentLease> {
+    const wanted = { agentId, ttlMs, holderId: randomUUID(), holder: thisHolder(holder) };
     const contender = new Contender(this.#clock);
+    const start = this.#clock.monotonic();
     for (;;) {
-      const lease = await this.#try(agentId, holderId, ttlMs, contender);
+      const lease = await this.#try(wanted, contender);
       if (lease) return lease;
       if (closing.aborted) throw new StoreClosedError();
-      const waited = this.#clock.monotonic() - start;
-      if (waited >= waitMs) throw new LockTimeoutError(agentId, waitMs);
-      const pause = Math.min(POLL_MS * (0.5 + Math.random()), waitMs - waited);
-      await sleep(this.#clock, pause);
+      const left = start + waitMs - this.#clock.monotonic();
+      if (left <= 0) throw new LockTimeoutError(agentId, waitMs, contender.standing(agentId));
+      await sleep(this.#clock, Math.min(POLL_MS * (0.5 + Math.random()), left));
     }
   }
 
-  async claim(limit: number, ttlMs: number): Promise<AgentLease[]> {
-    const holderId = randomUUID();
-    const asked = this.#clock.monotonic();
-    const rows = await this.#context.driver.write(CLAIM, [holderId, ttlMs, limit]);
+  async claim({ limit, ttlMs, holder = this.#holder }: CheckedClaim): Promise<AgentLease[]> {
+    const wanted = { ttlMs, holderId: randomUUID(), holder: thisHolder(holder) };
+    const asked = readingOf(this.#clock);
+    const params = [wanted.holderId, ttlMs, limit, JSON.stringify(wanted.holder)];
+    const rows = await this.#context.driver.write(CLAIM, params);
     // RETURNING has no order: what was left alone longest comes first here too.
     rows.sort((a, b) => number(a.updated_at) - number(b.updated_at) || number(a.agent) - number(b.agent));
     return rows.map((row) => {
       const agentId = String(row.agent_id);
       const keys = { tree: number(row.tree), agent: number(row.agent) };
       this.#context.directory.remember(agentId, keys);
-      return this.#hold({ keys, agentId, holderId, ttlMs, asked }, row);
+      return this.#hold({ ...wanted, agentId, keys }, row, asked);
     });
   }
 
-  async #try(
-    agentId: string,
-    holderId: string,
-    ttlMs: number,
-    contender: Contender,
-  ): Promise<AgentLease | undefined> {
-    const asked = this.#clock.monotonic();
-    const lease = await this.#context.directory.resolve(agentId, async (keys) => {
+  async #try(wanted: Omit<Grant, 'keys' | 'token'>, contender: Contender): Promise<AgentLease | undefined> {
+    const asked = readingOf(this.#clock);
+    const lease = await this.#context.directory.resolve(wanted.agentId, async (keys) => {
       const dead = contender.dead();
       const [row] = await this.#context.driver.write(ACQUIRE, [
         keys.tree,
         keys.agent,
-        holderId,
-        ttlMs,
+        wanted.holderId,
+        JSON.stringify(wanted.holder),
+        wanted.ttlMs,
         dead?.token ?? null,
         dead?.expiresAt ?? null,
       ]);
-      if (!row) return this.#look(keys, contender);
-      return this.#hold({ keys, agentId, holderId, ttlMs, asked }, row);
+      if (row) return this.#hold({ ...wanted, keys }, row, asked);
+      const standing = await readStanding(this.#context.driver, keys);
+      if (!standing) return undefined;
+      contender.see(standing);
+      return 'held';
     });
     return lease === 'held' ? undefined : lease;
   }
 
-  /** `asked`: when the database was asked, on the monotonic clock; the lease can't end before that plus its time. */
-  #hold(
-    { asked, ...grant }: Pick<Grant, 'keys' | 'agentId' | 'holderId' | 'ttlMs'> & { asked: number },
-    row: Row,
-  ): AgentLease {
-    return this.held.add({
-      ...grant,
-      token: number(row.lease_token),
-      expiresAt: number(row.lease_expires_at),
-      aliveUntil: asked + grant.ttlMs,
-    });
-  }
-
-  async #look(keys: AgentKeys, contender: Contender): Promise<'held' | undefined> {
-    const [row] = await this.#context.driver.read(LOOK, [keys.tree, keys.agent]);
-    if (!row) return undefined;
-    contender.see(number(row.lease_token), numberOrNull(row.lease_expires_at), number(row.lease_ttl ?? 0));
-    return 'held';
+  #hold(grant: Omit<Grant, 'token'>, row: Row, asked: Reading): AgentLease {
+    return this.held.add({ ...grant, token: number(row.lease_token) }, number(row.lease_expires_at), asked);
   }
 }
 
@@ -135,23 +125,27 @@ export class Leases {
  */
 class Contender {
   readonly #clock: Clock;
-  #token = -1;
-  #expiresAt: number | null = null;
+  #seen: LeaseRow | undefined;
   #unchangedUntil = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  see(token: number, expiresAt: number | null, ttlMs: number): void {
-    if (token === this.#token && expiresAt === this.#expiresAt) return;
-    this.#token = token;
-    this.#expiresAt = expiresAt;
-    this.#unchangedUntil = this.#clock.monotonic() + ttlMs;
+  see(row: LeaseRow): void {
+    const same = row.token === this.#seen?.token && row.expiresAt === this.#seen.expiresAt;
+    this.#seen = row;
+    if (!same) this.#unchangedUntil = this.#clock.monotonic() + row.ttlMs;
   }
 
   dead(): { token: number; expiresAt: number } | undefined {
-    if (this.#expiresAt === null || this.#clock.monotonic() < this.#unchangedUntil) return undefined;
-    return { token: this.#token, expiresAt: this.#expiresAt };
+    const seen = this.#seen;
+    if (!seen || seen.expiresAt === null || this.#clock.monotonic() < this.#unchangedUntil) return undefined;
+    return { token: seen.token, expiresAt: seen.expiresAt };
+  }
+
+  /** What kept us waiting. */
+  standing(agentId: string): StandingLease | undefined {
+    return this.#seen && standingLease(agentId, this.#seen);
   }
 }
