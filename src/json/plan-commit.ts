@@ -1,7 +1,12 @@
 import { AgentExistsError, ValidationError, VersionConflictError } from '../errors.ts';
 import type { CommitResult, LeaseToken } from '../model/agent.ts';
 import { CallBook, type CallState } from '../model/call-book.ts';
-import { type EncodedCommit, type EncodedSnapshot, joinPayloads } from '../model/encode-commit.ts';
+import {
+  type EncodedCommit,
+  type EncodedSnapshot,
+  joinPayloads,
+  snapshotEnd,
+} from '../model/encode-commit.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
 import { type CallTable, Conversation } from './conversation.ts';
 import type { CallChange, Entry, LogHeader, StoredMessage, StoredSnapshot } from './entry.ts';
@@ -208,7 +213,7 @@ function planSnapshot(
   const own = messages && commonPrefix(conversation, messages) < messages.length ? messages : undefined;
   return {
     id,
-    position: messages?.length ?? conversation.length,
+    position: messages?.length ?? snapshotEnd(snapshot, conversation.length),
     messages: own ? joinPayloads(own) : null,
     createdAt: snapshot.createdAt ?? at,
     lastSfpIndex: snapshot.lastSfpIndex ?? change.info?.lastSfpIndex ?? state.info.lastSfpIndex,

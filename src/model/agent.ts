@@ -92,8 +92,10 @@ export interface ModelUsage {
 
 export interface NewSnapshot {
   id: string;
-  /** Without messages: the whole conversation as it is after the commit. */
+  /** Without messages: the conversation as it is after the commit. */
   messages?: Message[] | undefined;
+  /** Without messages: how many of the conversation's it keeps. Default: all. */
+  messageCount?: number | undefined;
   lastSfpIndex?: number | undefined;
   lastBookmark?: Bookmark | undefined;
   createdAt?: Date | undefined;

@@ -1,8 +1,10 @@
 import { ValidationError } from '../errors.ts';
-import { describe, validateCallName } from './ids.ts';
+import { checkObject, describe, validateCallName } from './ids.ts';
 import { toInstant } from './instants.ts';
 import { encodeJson } from './json.ts';
+import { checkKeys, knownKeys } from './known-keys.ts';
 import {
+  type AgentToolCallRecord,
   type AuditEntry,
   TOOL_CALL_STATES,
   type ToolCallApproval,
@@ -40,38 +42,48 @@ export interface EncodedUpdate {
   audit?: StoredAudit[];
 }
 
-const KEYS = new Set([
-  'agentId',
-  'toolCallId',
-  'callSeq',
-  'toolName',
-  'input',
-  'output',
-  'state',
-  'isError',
-  'error',
-  'messageSeq',
-  'approval',
-  'createdAt',
-  'updatedAt',
-  'startedAt',
-  'completedAt',
-  'durationMs',
-  'auditTrail',
-]);
+const RECORD_KEYS = knownKeys<AgentToolCallRecord>('is no field of a tool call record', {
+  agentId: true,
+  toolCallId: true,
+  callSeq: true,
+  toolName: true,
+  input: true,
+  output: true,
+  state: true,
+  isError: true,
+  error: true,
+  messageSeq: true,
+  approval: true,
+  createdAt: true,
+  updatedAt: true,
+  startedAt: true,
+  completedAt: true,
+  durationMs: true,
+  auditTrail: true,
+});
+
+const APPROVAL_KEYS = knownKeys<ToolCallApproval>("is no field of a call's approval", {
+  required: true,
+  decision: true,
+  decidedBy: true,
+  decidedAt: true,
+  note: true,
+});
+
+const AUDIT_KEYS = knownKeys<AuditEntry>('is no field of an audit entry', {
+  state: true,
+  at: true,
+  note: true,
+});
 
 export function encodeUpdates(records: unknown, field: string): EncodedUpdate[] {
   if (!Array.isArray(records)) throw new ValidationError(field, `must be an array, not ${describe(records)}`);
-  return records.map((record: unknown, i) => encodeUpdate(record, `${field}[${i}]`));
+  return Array.from(records, (record: unknown, i) => encodeUpdate(record, `${field}[${i}]`));
 }
 
 function encodeUpdate(record: unknown, field: string): EncodedUpdate {
-  if (typeof record !== 'object' || record === null) {
-    throw new ValidationError(field, `must be a tool call record, not ${describe(record)}`);
-  }
-  for (const key of Object.keys(record)) {
-    if (!KEYS.has(key)) throw new ValidationError(`${field}.${key}`, 'is no field of a tool call record');
-  }
+  checkObject(field, record);
+  checkKeys(field, record, RECORD_KEYS);
   const given = record as ToolCallUpdate;
   validateCallName(`${field}.toolCallId`, given.toolCallId);
   const update: EncodedUpdate = { field, toolCallId: given.toolCallId };
@@ -97,9 +109,8 @@ function encodeUpdate(record: unknown, field: string): EncodedUpdate {
 }
 
 function encodeApproval(field: string, value: unknown): StoredApproval {
-  if (typeof value !== 'object' || value === null) {
-    throw new ValidationError(field, `must be an object, not ${describe(value)}`);
-  }
+  checkObject(field, value);
+  checkKeys(field, value, APPROVAL_KEYS);
   const { required, decision, decidedBy, decidedAt, note } = value as ToolCallApproval;
   const approval: StoredApproval = { required: checkBoolean(`${field}.required`, required) };
   if (decision !== undefined) {
@@ -116,14 +127,19 @@ function encodeApproval(field: string, value: unknown): StoredApproval {
 
 function encodeAudit(field: string, value: unknown): StoredAudit[] {
   if (!Array.isArray(value)) throw new ValidationError(field, `must be an array, not ${describe(value)}`);
-  return value.map((entry: Partial<AuditEntry> | null | undefined, i) => {
-    const stored: StoredAudit = {
-      state: checkState(`${field}[${i}].state`, entry?.state),
-      at: toInstant(`${field}[${i}].at`, entry?.at),
-    };
-    if (entry?.note !== undefined) stored.note = checkText(`${field}[${i}].note`, entry.note);
-    return stored;
-  });
+  return Array.from(value, (entry: unknown, i) => encodeAuditEntry(`${field}[${i}]`, entry));
+}
+
+function encodeAuditEntry(field: string, entry: unknown): StoredAudit {
+  checkObject(field, entry);
+  checkKeys(field, entry, AUDIT_KEYS);
+  const { state, at, note } = entry as Partial<AuditEntry>;
+  const stored: StoredAudit = {
+    state: checkState(`${field}.state`, state),
+    at: toInstant(`${field}.at`, at),
+  };
+  if (note !== undefined) stored.note = checkText(`${field}.note`, note);
+  return stored;
 }
 
 function checkState(field: string, value: unknown): ToolCallState {

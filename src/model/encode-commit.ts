@@ -2,6 +2,7 @@ import { ValidationError } from '../errors.ts';
 import type {
   Channel,
   Compaction,
+  CompactionRecord,
   DocumentKind,
   LeaseToken,
   ModelUsage,
@@ -14,9 +15,10 @@ import { type EncodedUpdate, encodeUpdates, ordinal } from './call-update.ts';
 import { sha256 } from './crypto.ts';
 import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeMetadata } from './encode-info.ts';
 import { type EncodedMessage, encodeMessages } from './encode-message.ts';
-import { describe, validateId, validateName } from './ids.ts';
+import { checkObject, describe, validateId, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
-import { encodeJson } from './json.ts';
+import { asJson, encodeJson, unreadable } from './json.ts';
+import { checkKeys, knownKeys } from './known-keys.ts';
 
 export interface EncodedEvent {
   channel: Channel;
@@ -34,6 +36,8 @@ export interface EncodedSnapshot {
   id: string;
   /** The exact text of each message; undefined for the conversation as it will be. */
   messages?: EncodedMessage[];
+  /** Without messages: how many of the conversation's. */
+  position?: number;
   lastSfpIndex?: number;
   lastBookmark?: { seq: number; timestamp: number };
   createdAt?: number;
@@ -67,42 +71,41 @@ export interface EncodedCommit {
   eventsOnly: boolean;
 }
 
-const CHANGE_KEYS = new Set([
-  'messages',
-  'toolCalls',
-  'events',
-  'todos',
-  'usage',
-  'info',
-  'compaction',
-  'snapshot',
-  'at',
-  'expectedVersion',
-  'lease',
-  'operationId',
-]);
+const CHANGE_KEYS = knownKeys<TurnCommit>('is no part of a commit', {
+  messages: true,
+  toolCalls: true,
+  events: true,
+  todos: true,
+  usage: true,
+  info: true,
+  compaction: true,
+  snapshot: true,
+  at: true,
+  expectedVersion: true,
+  lease: true,
+  operationId: true,
+});
 
 const STATE_KEYS = ['messages', 'toolCalls', 'todos', 'usage', 'info', 'compaction', 'snapshot'] as const;
 
 export function encodeCommit(agentId: string, change: TurnCommit): EncodedCommit {
-  if (typeof change !== 'object' || change === null) {
-    throw new ValidationError('change', `must be an object, not ${describe(change)}`);
+  try {
+    return encode(agentId, change);
+  } catch (cause) {
+    throw unreadable('change', cause);
   }
-  for (const key of Object.keys(change)) {
-    if (!CHANGE_KEYS.has(key)) {
-      throw new ValidationError(
-        `change.${key}`,
-        `is no part of a commit; those are ${[...CHANGE_KEYS].join(', ')}`,
-      );
-    }
-  }
-  const messages = encodeMessages(change.messages ?? [], 'messages');
+}
+
+function encode(agentId: string, change: TurnCommit): EncodedCommit {
+  checkObject('change', change);
+  checkKeys('change', change, CHANGE_KEYS);
+  const messages = encodeMessages(change.messages === undefined ? [] : change.messages, 'messages');
   const encoded: EncodedCommit = {
     messages,
     at: encodeInstants(change.at, messages.length),
-    updates: encodeUpdates(change.toolCalls ?? [], 'toolCalls'),
-    events: encodeEvents(change.events ?? []),
-    usage: checkUsage(change.usage ?? []),
+    updates: encodeUpdates(change.toolCalls === undefined ? [] : change.toolCalls, 'toolCalls'),
+    events: encodeEvents(change.events === undefined ? [] : change.events),
+    usage: checkUsage(change.usage === undefined ? [] : change.usage),
     expectedVersion:
       change.expectedVersion === undefined ? undefined : ordinal('expectedVersion', change.expectedVersion),
     lease: checkLease(agentId, change.lease),
@@ -146,18 +149,29 @@ export function endsStep({ messages, info }: EncodedCommit): boolean {
 export function encodeEvents(events: unknown): EncodedEvent[] {
   if (!Array.isArray(events))
     throw new ValidationError('events', `must be an array, not ${describe(events)}`);
-  return events.map((event: NewEvent, i) => encodeEvent(event, `events[${i}]`));
+  return Array.from(events, (event: NewEvent, i) => encodeEvent(event, `events[${i}]`));
 }
 
-export function encodeEvent(event: NewEvent, field: string): EncodedEvent {
-  if (typeof event !== 'object' || event === null) {
-    throw new ValidationError(field, `must be an event object, not ${describe(event)}`);
+export function encodeEvent(given: NewEvent, field: string): EncodedEvent {
+  try {
+    const event = typeof given === 'object' && given !== null ? asJson(given) : given;
+    checkObject(field, event);
+    // JSON leaves out what an object inherits, so it isn't there.
+    const channel = own(event, 'channel');
+    if (channel !== 'progress' && channel !== 'control' && channel !== 'monitor') {
+      throw new ValidationError(`${field}.channel`, 'must be "progress", "control" or "monitor"');
+    }
+    validateName(`${field}.type`, own(event, 'type'));
+    return { channel, payload: encodeJson(event, field) };
+  } catch (cause) {
+    throw unreadable(field, cause);
   }
-  if (event.channel !== 'progress' && event.channel !== 'control' && event.channel !== 'monitor') {
-    throw new ValidationError(`${field}.channel`, 'must be "progress", "control" or "monitor"');
-  }
-  validateName(`${field}.type`, event.type);
-  return { channel: event.channel, payload: encodeJson(event, field) };
+}
+
+function own(value: object, key: string): unknown {
+  return Object.prototype.propertyIsEnumerable.call(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
 }
 
 /** `at` for each message, ascending; a single instant counts for all of them and for the rest. */
@@ -168,15 +182,23 @@ function encodeInstants(at: TurnCommit['at'], messageCount: number): number[] | 
     throw new ValidationError('at', `must have one instant for each of the ${messageCount} messages`);
   }
   let latest = Number.NEGATIVE_INFINITY;
-  return at.map((instant, i) => {
+  return Array.from(at, (instant, i) => {
     latest = Math.max(latest, toInstant(`at[${i}]`, instant));
     return latest;
   });
 }
 
+const TODO_KEYS = knownKeys<TodoSnapshot>('is no field of to-dos', {
+  todos: true,
+  version: true,
+  updatedAt: true,
+});
+
 function encodeTodos(todos: TodoSnapshot): NonNullable<EncodedCommit['todos']> {
-  if (typeof todos !== 'object' || todos === null || !Array.isArray(todos.todos)) {
-    throw new ValidationError('todos', 'must be an object with an array "todos"');
+  checkObject('todos', todos);
+  checkKeys('todos', todos, TODO_KEYS);
+  if (!Array.isArray(todos.todos)) {
+    throw new ValidationError('todos.todos', `must be an array, not ${describe(todos.todos)}`);
   }
   return {
     payload: encodeJson(todos.todos, 'todos.todos'),
@@ -185,10 +207,17 @@ function encodeTodos(todos: TodoSnapshot): NonNullable<EncodedCommit['todos']> {
   };
 }
 
+/** `createdAt` is in what is loaded, and the store's own. */
+const COMPACTION_KEYS = knownKeys<CompactionRecord>('is no field of a compaction', {
+  seq: true,
+  messages: true,
+  metadata: true,
+  createdAt: true,
+});
+
 function encodeCompaction(compaction: Compaction): EncodedCompaction {
-  if (typeof compaction !== 'object' || compaction === null) {
-    throw new ValidationError('compaction', `must be an object, not ${describe(compaction)}`);
-  }
+  checkObject('compaction', compaction);
+  checkKeys('compaction', compaction, COMPACTION_KEYS);
   const messages = encodeMessages(compaction.messages, 'compaction.messages');
   return {
     seq: ordinal('compaction.seq', compaction.seq),
@@ -198,10 +227,19 @@ function encodeCompaction(compaction: Compaction): EncodedCompaction {
   };
 }
 
+const SNAPSHOT_KEYS = knownKeys<NewSnapshot>('is no field of a snapshot', {
+  id: true,
+  messages: true,
+  messageCount: true,
+  lastSfpIndex: true,
+  lastBookmark: true,
+  createdAt: true,
+  metadata: true,
+});
+
 function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
-  if (typeof snapshot !== 'object' || snapshot === null) {
-    throw new ValidationError('snapshot', `must be an object, not ${describe(snapshot)}`);
-  }
+  checkObject('snapshot', snapshot);
+  checkKeys('snapshot', snapshot, SNAPSHOT_KEYS);
   validateId('snapshot.id', snapshot.id);
   const encoded: EncodedSnapshot = {
     id: snapshot.id,
@@ -209,6 +247,16 @@ function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   };
   if (snapshot.messages !== undefined)
     encoded.messages = encodeMessages(snapshot.messages, 'snapshot.messages');
+  if (snapshot.messageCount !== undefined) {
+    const count = ordinal('snapshot.messageCount', snapshot.messageCount);
+    if (encoded.messages && encoded.messages.length !== count) {
+      throw new ValidationError(
+        'snapshot.messageCount',
+        `is ${count}, and there are ${encoded.messages.length} messages: leave one of them out`,
+      );
+    }
+    encoded.position = count;
+  }
   if (snapshot.lastSfpIndex !== undefined) {
     encoded.lastSfpIndex = checkSfpIndex('snapshot.lastSfpIndex', snapshot.lastSfpIndex);
   }
@@ -218,6 +266,15 @@ function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   if (snapshot.createdAt !== undefined)
     encoded.createdAt = toInstant('snapshot.createdAt', snapshot.createdAt);
   return encoded;
+}
+
+/** Where in the conversation a snapshot without messages ends. */
+export function snapshotEnd({ position }: EncodedSnapshot, messageCount: number): number {
+  if (position === undefined || position <= messageCount) return position ?? messageCount;
+  throw new ValidationError(
+    'snapshot.messageCount',
+    `is ${position}, beyond the ${messageCount} messages of the conversation`,
+  );
 }
 
 /** The JSON text of an array of messages whose texts are known. */
@@ -234,37 +291,61 @@ const USAGE_NUMBERS = [
   'timeToFirstTokenMs',
 ] as const;
 
+const USAGE_KEYS = knownKeys<ModelUsage>('is no field of a usage entry', {
+  model: true,
+  inputTokens: true,
+  outputTokens: true,
+  cachedTokens: true,
+  reasoningTokens: true,
+  latencyMs: true,
+  timeToFirstTokenMs: true,
+  configHash: true,
+});
+
 function checkUsage(usage: unknown): ModelUsage[] {
   if (!Array.isArray(usage)) throw new ValidationError('usage', `must be an array, not ${describe(usage)}`);
-  return usage.map((entry: ModelUsage, i) => {
-    validateName(`usage[${i}].model`, entry?.model);
-    const checked: ModelUsage = { model: entry.model };
-    for (const key of USAGE_NUMBERS) {
-      const value = entry[key];
-      if (value === undefined) continue;
-      if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
-        throw new ValidationError(`usage[${i}].${key}`, 'must be a number, 0 or more');
-      }
-      checked[key] = Math.round(value);
+  return Array.from(usage, (entry: ModelUsage, i) => checkUsageEntry(entry, `usage[${i}]`));
+}
+
+function checkUsageEntry(entry: ModelUsage, field: string): ModelUsage {
+  checkObject(field, entry);
+  checkKeys(field, entry, USAGE_KEYS);
+  const { model, configHash } = entry;
+  validateName(`${field}.model`, model);
+  const checked: ModelUsage = { model };
+  for (const key of USAGE_NUMBERS) {
+    const value = entry[key];
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
+      throw new ValidationError(`${field}.${key}`, 'must be a number from 0 to 2^53 - 1');
     }
-    if (entry.configHash !== undefined) {
-      validateName(`usage[${i}].configHash`, entry.configHash);
-      checked.configHash = entry.configHash;
-    }
-    return checked;
-  });
+    checked[key] = Math.round(value);
+  }
+  if (configHash !== undefined) {
+    validateName(`${field}.configHash`, configHash);
+    checked.configHash = configHash;
+  }
+  return checked;
 }
 
 export function checkLease(agentId: string, lease: unknown): LeaseToken | undefined {
   if (lease === undefined) return undefined;
-  const token = lease as LeaseToken | null;
-  if (token === null || typeof token.token !== 'number' || typeof token.holderId !== 'string') {
-    throw new ValidationError('lease', 'must be a lease from acquireAgentLock() or claimResumable()');
+  const token = lease as Partial<LeaseToken> | null;
+  if (
+    (typeof token !== 'object' && typeof token !== 'function') ||
+    token === null ||
+    typeof token.token !== 'number' ||
+    typeof token.holderId !== 'string'
+  ) {
+    throw new ValidationError(
+      'lease',
+      `must be a lease from acquireAgentLock() or claimResumable(), not ${describe(lease)}`,
+    );
   }
   if (token.agentId !== agentId) {
     throw new ValidationError('lease', `is a lease on agent "${token.agentId}", not on "${agentId}"`);
   }
-  return token;
+  return { agentId, token: token.token, holderId: token.holderId };
 }
 
 /**

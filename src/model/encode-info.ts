@@ -1,9 +1,16 @@
 import { ValidationError } from '../errors.ts';
-import { AGENT_STATUSES, type AgentInfoInput, type AgentStatus } from './agent.ts';
+import {
+  AGENT_STATUSES,
+  type AgentInfo,
+  type AgentInfoInput,
+  type AgentStatus,
+  type Bookmark,
+} from './agent.ts';
 import { checkText, ordinal } from './call-update.ts';
-import { describe, validateCallName, validateName } from './ids.ts';
+import { checkObject, validateCallName, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
 import { encodeJson } from './json.ts';
+import { checkKeys, knownKeys } from './known-keys.ts';
 
 /** Undefined: unchanged. Null: cleared. Texts are JSON. */
 export interface EncodedInfo {
@@ -22,33 +29,32 @@ export interface EncodedInfo {
   metadata?: string;
 }
 
-const INFO_KEYS = new Set([
-  'agentId',
-  'templateId',
-  'userId',
-  'status',
-  'createdAt',
-  'updatedAt',
-  'configVersion',
-  'lineage',
-  'parentAgentId',
-  'parentToolCallId',
-  'messageCount',
-  'lastSfpIndex',
-  'lastBookmark',
-  'breakpoint',
-  'metadata',
-  'version',
-]);
+const INFO_KEYS = knownKeys<AgentInfo>(
+  'is no field of an agent',
+  {
+    agentId: true,
+    templateId: true,
+    userId: true,
+    status: true,
+    createdAt: true,
+    updatedAt: true,
+    configVersion: true,
+    lineage: true,
+    parentAgentId: true,
+    parentToolCallId: true,
+    messageCount: true,
+    lastSfpIndex: true,
+    lastBookmark: true,
+    breakpoint: true,
+    metadata: true,
+    version: true,
+  },
+  '; anything else goes into metadata',
+);
 
 export function encodeInfo(agentId: string, info: AgentInfoInput): EncodedInfo {
-  if (typeof info !== 'object' || info === null) {
-    throw new ValidationError('info', `must be an object, not ${describe(info)}`);
-  }
-  for (const key of Object.keys(info)) {
-    if (!INFO_KEYS.has(key))
-      throw new ValidationError(`info.${key}`, 'is no field of an agent; put it into metadata');
-  }
+  checkObject('info', info);
+  checkKeys('info', info, INFO_KEYS);
   const encoded: EncodedInfo = {};
   if (info.agentId !== undefined && info.agentId !== agentId) {
     throw new ValidationError('info.agentId', `names another agent than "${agentId}"`);
@@ -74,7 +80,8 @@ export function encodeInfo(agentId: string, info: AgentInfoInput): EncodedInfo {
   if (info.lastSfpIndex !== undefined)
     encoded.lastSfpIndex = checkSfpIndex('info.lastSfpIndex', info.lastSfpIndex);
   if (info.lastBookmark !== undefined)
-    encoded.lastBookmark = checkBookmark('info.lastBookmark', info.lastBookmark);
+    encoded.lastBookmark =
+      info.lastBookmark === null ? null : checkBookmark('info.lastBookmark', info.lastBookmark);
   if (info.breakpoint !== undefined) {
     const breakpoint: unknown = info.breakpoint;
     encoded.breakpoint = breakpoint === null ? null : checkText('info.breakpoint', breakpoint);
@@ -91,8 +98,10 @@ function checkStatus(value: unknown): AgentStatus {
 
 function checkLineage(value: unknown): string[] {
   if (!Array.isArray(value)) throw new ValidationError('info.lineage', 'must be an array of agent ids');
-  for (const [i, id] of value.entries()) validateName(`info.lineage[${i}]`, id);
-  return value as string[];
+  return Array.from(value, (id: unknown, i) => {
+    validateName(`info.lineage[${i}]`, id);
+    return id;
+  });
 }
 
 export function checkSfpIndex(field: string, value: unknown): number {
@@ -102,21 +111,16 @@ export function checkSfpIndex(field: string, value: unknown): number {
   return value;
 }
 
-export function checkBookmark<T extends { seq: number; timestamp: number } | null>(
-  field: string,
-  value: T,
-): T {
-  if (value === null) return value;
-  if (typeof value !== 'object')
-    throw new ValidationError(field, `must be a bookmark, not ${describe(value)}`);
-  ordinal(`${field}.seq`, value.seq);
-  toInstant(`${field}.timestamp`, value.timestamp);
-  return { seq: value.seq, timestamp: Number(value.timestamp) } as T;
+const BOOKMARK_KEYS = knownKeys<Bookmark>('is no field of a bookmark', { seq: true, timestamp: true });
+
+export function checkBookmark(field: string, value: unknown): Bookmark {
+  checkObject(field, value);
+  checkKeys(field, value, BOOKMARK_KEYS);
+  const { seq, timestamp } = value as Partial<Bookmark>;
+  return { seq: ordinal(`${field}.seq`, seq), timestamp: toInstant(`${field}.timestamp`, timestamp) };
 }
 
 export function encodeMetadata(field: string, value: unknown): string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ValidationError(field, `must be an object, not ${describe(value)}`);
-  }
+  checkObject(field, value);
   return encodeJson(value, field);
 }

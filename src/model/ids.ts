@@ -1,5 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import { randomBytes } from './crypto.ts';
+import { isDate, opaqueKind } from './foreign.ts';
 
 export const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -68,9 +69,27 @@ export function validateCallName(field: string, value: unknown): asserts value i
 
 /** A value's kind, for messages: never its content, which may be large or secret. */
 export function describe(value: unknown): string {
-  if (value === null) return 'null';
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  try {
+    return describeObject(value);
+  } catch {
+    return "an object that can't be read";
+  }
+}
+
+function describeObject(value: object): string {
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object')
-    return value.constructor?.name === 'Object' ? 'an object' : `a ${value.constructor?.name ?? 'object'}`;
-  return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`;
+  const kind = opaqueKind(value);
+  if (kind !== undefined) return kind;
+  const name: unknown = value.constructor?.name;
+  return typeof name !== 'string' || name === 'Object' || name === '' ? 'an object' : `a ${name}`;
+}
+
+/** A record of ours: lists, functions and what has no keys (Map, Date …) are none. */
+export function checkObject(field: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    if (opaqueKind(value) === undefined && !isDate(value)) return;
+  }
+  throw new ValidationError(field, `must be an object, not ${describe(value)}`);
 }

@@ -1,4 +1,5 @@
 import { ValidationError } from '../errors.ts';
+import { isDate, timeOf } from './foreign.ts';
 import { describe } from './ids.ts';
 
 const ISO_8601 = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2}))?$/;
@@ -11,7 +12,7 @@ const MAX_INSTANT = 8.64e15;
  * without one would mean something else on every host; a plain date is UTC, as in ECMAScript.
  */
 export function toInstant(field: string, value: unknown): number {
-  if (value instanceof Date) return checked(field, value.getTime());
+  if (isDate(value)) return checked(field, timeOf(value));
   if (typeof value === 'number') return checked(field, value);
   if (typeof value === 'string') {
     if (!ISO_8601.test(value) || !isDay(value)) {

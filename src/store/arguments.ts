@@ -1,9 +1,17 @@
 import { ValidationError } from '../errors.ts';
-import { type Delta, DOCUMENT_KINDS, type DocumentKind, type LeaseToken } from '../model/agent.ts';
+import {
+  type AgentDocument,
+  type Delta,
+  DOCUMENT_KINDS,
+  type DocumentKind,
+  type LeaseToken,
+} from '../model/agent.ts';
 import { checkText, ordinal } from '../model/call-update.ts';
 import type { Decision } from '../model/decided-call.ts';
 import { checkLease, type EncodedDocument } from '../model/encode-commit.ts';
+import { isAbortSignal } from '../model/foreign.ts';
 import {
+  checkObject,
   describe,
   generateAgentId,
   validateAgentId,
@@ -11,7 +19,8 @@ import {
   validateId,
   validateName,
 } from '../model/ids.ts';
-import { encodeJson } from '../model/json.ts';
+import { encodeJson, reading } from '../model/json.ts';
+import { fieldsOf, knownKeys } from '../model/known-keys.ts';
 import { checkHolder } from './holder-option.ts';
 import type {
   ApprovalDecision,
@@ -78,25 +87,30 @@ export function checkGiven<T>(field: string, value: T): NonNullable<T> {
   return value;
 }
 
+const NO_OPTION = 'is no option of this call';
+
+const WRITE_KEYS = knownKeys<WriteOptions>(NO_OPTION, { lease: true });
+
 export function checkWriteOptions(
   agentId: string,
   options: WriteOptions | undefined,
 ): LeaseToken | undefined {
   if (options === undefined) return undefined;
-  checkObject('options', options);
-  return checkLease(agentId, options.lease);
+  const { lease } = fieldsOf('options', options, WRITE_KEYS);
+  return reading('lease', () => checkLease(agentId, lease));
 }
 
 /** JSON text. */
 export function checkDelta(delta: Delta): string {
-  checkObject('delta', delta);
+  reading('delta', () => checkObject('delta', delta));
   return encodeJson(delta, 'delta');
 }
 
+const FORK_KEYS = knownKeys<ForkOptions>(NO_OPTION, { at: true, agentId: true });
+
 export function checkFork(options: ForkOptions | undefined): CheckedFork {
   if (options === undefined) return { at: undefined, agentId: generateAgentId() };
-  checkObject('options', options);
-  const { at, agentId = generateAgentId() } = options;
+  const { at, agentId = generateAgentId() } = fieldsOf('options', options, FORK_KEYS);
   checkPosition(at);
   validateAgentId(agentId);
   return { at, agentId };
@@ -119,16 +133,26 @@ export function checkForkCount(count: unknown): string[] {
   return Array.from({ length: count }, () => generateAgentId());
 }
 
+/** The dates are in what is loaded, and the store's own. */
+const DOCUMENT_KEYS = knownKeys<AgentDocument>('is no field of a document', {
+  kind: true,
+  name: true,
+  content: true,
+  createdAt: true,
+  updatedAt: true,
+});
+
 export function checkDocument(document: {
   kind: DocumentKind;
   name: string;
   content: unknown;
 }): EncodedDocument {
-  checkObject('document', document);
+  const { kind, name, content } = fieldsOf('document', document, DOCUMENT_KEYS);
+  if (content === undefined) throw new ValidationError('content', 'must be given; null is a content, too');
   return {
-    kind: checkDocumentKind(document.kind),
-    name: checkDocumentName(document.name),
-    payload: encodeJson(document.content, 'content'),
+    kind: checkDocumentKind(kind),
+    name: checkDocumentName(name),
+    payload: encodeJson(content, 'content'),
   };
 }
 
@@ -143,24 +167,21 @@ export function checkDocumentName(name: unknown): string {
   return name;
 }
 
+const LEASE_KEYS = knownKeys<LeaseOptions>(NO_OPTION, { ttlMs: true, waitMs: true, holder: true });
+
 /** Options, or a number of milliseconds as time to live. */
 export function checkLeaseOptions(options: LeaseOptions | number | undefined): CheckedLease {
   if (options === undefined || typeof options === 'number') {
     return { ttlMs: checkTtl(options), waitMs: 0, holder: undefined };
   }
-  if (typeof options !== 'object' || options === null) {
-    throw new ValidationError(
-      'options',
-      `must be an object, or a number of milliseconds, not ${describe(options)}`,
-    );
-  }
-  const { ttlMs, waitMs, holder } = options;
+  const { ttlMs, waitMs, holder } = fieldsOf('options', options, LEASE_KEYS);
   return { ttlMs: checkTtl(ttlMs), waitMs: checkWait(waitMs), holder: checkHolder(holder) };
 }
 
+const CLAIM_KEYS = knownKeys<ClaimOptions>(NO_OPTION, { limit: true, ttlMs: true, holder: true });
+
 export function checkClaim(options: ClaimOptions): CheckedClaim {
-  checkObject('options', options);
-  const { limit, ttlMs, holder } = options;
+  const { limit, ttlMs, holder } = fieldsOf('options', options, CLAIM_KEYS);
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new ValidationError('limit', 'must be a whole number, 1 or more');
   }
@@ -184,10 +205,16 @@ function checkWait(value: unknown = 0): number {
   return value;
 }
 
+const DECISION_KEYS = knownKeys<ApprovalDecision>('is no field of a decision', {
+  decision: true,
+  by: true,
+  note: true,
+  callSeq: true,
+});
+
 export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): CheckedDecision {
   validateCallName('toolCallId', toolCallId);
-  checkObject('decision', decision);
-  const { decision: verdict, by, note, callSeq } = decision;
+  const { decision: verdict, by, note, callSeq } = fieldsOf('decision', decision, DECISION_KEYS);
   if (verdict !== 'allow' && verdict !== 'deny') {
     throw new ValidationError('decision', 'must be "allow" or "deny"');
   }
@@ -200,11 +227,18 @@ export function checkDecision(toolCallId: unknown, decision: ApprovalDecision): 
   };
 }
 
+const WATCH_KEYS = knownKeys<WatchOptions>(NO_OPTION, { since: true, signal: true });
+
 export function checkWatch(options: WatchOptions | undefined): CheckedWatch {
   if (options === undefined) return { since: 0, signal: undefined };
-  checkObject('options', options);
-  const { since = 0, signal } = options;
-  return { since: checkSince('since', since), signal };
+  const { since = 0, signal } = fieldsOf('options', options, WATCH_KEYS);
+  return { since: checkSince('since', since), signal: checkSignal(signal) };
+}
+
+function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || reading('signal', () => isAbortSignal(signal)))
+    return signal as AbortSignal | undefined;
+  throw new ValidationError('signal', `must be an AbortSignal, not ${describe(signal)}`);
 }
 
 export function checkPrefix(prefix: unknown): string {
@@ -213,27 +247,14 @@ export function checkPrefix(prefix: unknown): string {
   return prefix;
 }
 
+const BACKUP_KEYS = knownKeys<BackupOptions>(NO_OPTION, { overwrite: true, signal: true });
+
 export function checkBackup(path: unknown, options: BackupOptions | undefined): CheckedBackup {
   if (path !== undefined && (typeof path !== 'string' || path === '')) {
     throw new ValidationError('path', `must be the path of a file, not ${describe(path)}`);
   }
   if (options === undefined) return { path, overwrite: false, signal: undefined };
-  checkObject('options', options);
-  const { overwrite = false, signal } = options;
+  const { overwrite = false, signal } = fieldsOf('options', options, BACKUP_KEYS);
   if (typeof overwrite !== 'boolean') throw new ValidationError('overwrite', 'must be true or false');
   return { path, overwrite, signal: checkSignal(signal) };
-}
-
-/** By its shape: it may be of another realm. */
-function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
-  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
-  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return signal as AbortSignal;
-  throw new ValidationError('signal', `must be an AbortSignal, not ${describe(signal)}`);
-}
-
-function checkObject(field: string, value: unknown): asserts value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ValidationError(field, `must be an object, not ${describe(value)}`);
-  }
 }

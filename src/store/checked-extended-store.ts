@@ -1,5 +1,6 @@
 import type { AgentInfo } from '../model/agent.ts';
 import { validateAgentId } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
 import type { MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord } from '../model/tool-call.ts';
 import { checkBackup, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
@@ -166,7 +167,7 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     source: (backend: B, checked: A) => Paged<R, T>,
   ): AsyncIterable<T> {
     return this.lifecycle.iteratePages(operation, async () => {
-      const checked = check();
+      const checked = reading(operation, check);
       return source(await this.opening.now(), checked);
     });
   }

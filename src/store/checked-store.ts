@@ -18,6 +18,7 @@ import type {
 import { CLOCK, type Clock } from '../model/clock.ts';
 import { type EncodedCommit, encodeCommit, encodeEvent } from '../model/encode-commit.ts';
 import { validateAgentId, validateId } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
 import type { Message } from '../model/message.ts';
 import type { ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
 import {
@@ -329,7 +330,7 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     work: (backend: B, checked: A) => Promise<T>,
   ): Promise<T> {
     return this.lifecycle.run(operation, () => {
-      const checked = check();
+      const checked = reading(operation, check);
       const backend = this.opening.ready;
       return backend ? work(backend, checked) : this.opening.whenOpen((opened) => work(opened, checked));
     });
@@ -348,7 +349,7 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   ): AsyncIterable<T> {
     const { opening } = this;
     return this.lifecycle.iterate(operation, async function* () {
-      const checked = check();
+      const checked = reading(operation, check);
       yield* source(await opening.now(), checked);
     });
   }

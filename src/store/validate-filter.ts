@@ -1,7 +1,9 @@
 import { ValidationError } from '../errors.ts';
-import { AGENT_STATUSES, type AgentStatus, CHANNELS, type Channel } from '../model/agent.ts';
-import { describe, validateAgentId, validateCallName, validateName } from '../model/ids.ts';
+import { AGENT_STATUSES, type AgentStatus, type Bookmark, CHANNELS, type Channel } from '../model/agent.ts';
+import { checkObject, describe, validateAgentId, validateCallName, validateName } from '../model/ids.ts';
 import { toInstant } from '../model/instants.ts';
+import { reading } from '../model/json.ts';
+import { checkKeys, type KnownKeys, knownKeys, unknownKey } from '../model/known-keys.ts';
 import type { Role } from '../model/message.ts';
 import { TOOL_CALL_STATES, type ToolCallState } from '../model/tool-call.ts';
 import type { MessageQueryFilter, SortOrder } from './filters.ts';
@@ -146,28 +148,23 @@ function defaultPage(use: FilterUse): PageSpec {
   return { limit: use === 'query' ? DEFAULT_LIMIT : Number.POSITIVE_INFINITY, offset: 0, order: 'desc' };
 }
 
-/** The filter's keys that aren't undefined, each checked. */
+/** The filter's keys that aren't undefined, each checked. A Date or a Map has none: it would match everything. */
 function check<T>(filter: unknown, checks: Checks<T>): Partial<T> {
   if (filter === undefined) return {};
-  if (!isPlainObject(filter)) {
-    throw new ValidationError('filter', `must be an object with the filter's keys, not ${describe(filter)}`);
-  }
-  const checked: Partial<T> = {};
-  for (const [key, value] of Object.entries(filter)) {
-    if (!Object.hasOwn(checks, key)) {
-      throw new ValidationError(key, `is no key of this filter; those are ${Object.keys(checks).join(', ')}`);
+  return reading('filter', () => {
+    checkObject('filter', filter);
+    const checked: Partial<T> = {};
+    for (const [key, value] of Object.entries(filter)) {
+      if (!Object.hasOwn(checks, key)) throw unknownKey('', key, keysOf(checks));
+      const known = key as keyof T & string;
+      if (value !== undefined) checked[known] = checks[known](key, value);
     }
-    const known = key as keyof T & string;
-    if (value !== undefined) checked[known] = checks[known](key, value);
-  }
-  return checked;
+    return checked;
+  });
 }
 
-/** Also of another realm. A Date or a Map has no keys: taken for a filter, it would match everything. */
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
+function keysOf(checks: object): KnownKeys {
+  return { problem: 'is no key of this filter', names: new Set(Object.keys(checks)), hint: '' };
 }
 
 function checkName(field: string, value: unknown): string {
@@ -209,9 +206,15 @@ function limitUpTo(max: number): Check<number> {
   };
 }
 
+const BOOKMARK_KEYS = knownKeys<Bookmark>('is no field of a bookmark', { seq: true, timestamp: true });
+
 /** A cursor, or a bookmark with one. */
 export function checkSince(field: string, value: unknown): number {
-  const cursor = typeof value === 'object' && value !== null && 'seq' in value ? value.seq : value;
+  const cursor = reading(field, () => {
+    if (typeof value !== 'object' || value === null || !('seq' in value)) return value;
+    checkKeys(field, value, BOOKMARK_KEYS);
+    return value.seq;
+  });
   if (typeof cursor === 'number' && Number.isSafeInteger(cursor) && cursor >= 0) return cursor;
   throw new ValidationError(field, `must be a cursor (0 or more) or a bookmark, not ${describe(value)}`);
 }

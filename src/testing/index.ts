@@ -1,5 +1,6 @@
 import { agentLifetimeSpec } from './agent-lifetime.spec.ts';
 import { agentsSpec } from './agents.spec.ts';
+import { argumentsSpec } from './arguments.spec.ts';
 import { branchesSpec } from './branches.spec.ts';
 import { callNamesSpec } from './call-names.spec.ts';
 import { claimsSpec } from './claims.spec.ts';
@@ -15,6 +16,7 @@ import { forkToolCallsSpec } from './fork-tool-calls.spec.ts';
 import { forksSpec } from './forks.spec.ts';
 import { type Backend, createSpec, type Runner, type Spec } from './harness.ts';
 import { healthSpec } from './health.spec.ts';
+import { hostileValuesSpec } from './hostile-values.spec.ts';
 import { instantsSpec } from './instants.spec.ts';
 import { iteratorsSpec } from './iterators.spec.ts';
 import { leaseTimeSpec } from './lease-time.spec.ts';
@@ -59,6 +61,8 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   operationsSpec,
   instantsSpec,
   messagesSpec,
+  argumentsSpec,
+  hostileValuesSpec,
   exactnessSpec,
   toolCallsSpec,
   toolCallRecordsSpec,

@@ -5,6 +5,7 @@ import {
   type EncodedDocument,
   endsStep,
   joinPayloads,
+  snapshotEnd,
 } from '../../model/encode-commit.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
@@ -286,7 +287,7 @@ function planSnapshot(
   at: number,
   options: PlanOptions,
 ): { op: Op; pin?: Pin } {
-  const position = snapshot.messages ? options.snapshotPosition : next.messageCount;
+  const position = snapshot.messages ? options.snapshotPosition : snapshotEnd(snapshot, next.messageCount);
   const segment = position === undefined ? undefined : segmentAt(chain, position);
   const row: SqlValue[] = [
     keys.tree,
