@@ -11,6 +11,7 @@ export interface Settings {
   readonly maxQueuedWrites: number;
   readonly modes: Modes;
   readonly holder: string | undefined;
+  readonly adopt: boolean;
 }
 
 export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
@@ -20,6 +21,7 @@ export function settingsOf(options: SqliteOptions): Settings {
     durability = 'full',
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,
     maxQueuedWrites = DEFAULT_MAX_QUEUED_WRITES,
+    adopt = false,
   } = options;
   if (durability !== 'full' && durability !== 'normal') {
     throw new StoreConfigError('options.durability must be "full" or "normal".');
@@ -31,5 +33,6 @@ export function settingsOf(options: SqliteOptions): Settings {
     throw new StoreConfigError('options.maxQueuedWrites must be a whole number, 1 or more.');
   }
   const holder = checkHolderOption(options.holder);
-  return { durability, busyTimeoutMs, maxQueuedWrites, holder, modes: modesOf(options.fileMode) };
+  if (typeof adopt !== 'boolean') throw new StoreConfigError('options.adopt must be true or false.');
+  return { durability, busyTimeoutMs, maxQueuedWrites, holder, modes: modesOf(options.fileMode), adopt };
 }

@@ -37,6 +37,11 @@ export interface SqliteOptions {
   fileMode?: number | undefined;
   /** Under which name leases are held, for others to see, unless a call says another. */
   holder?: string | undefined;
+  /**
+   * Lets the store make its tables beside those of another program. Default false: a file with tables that aren't
+   * the store's is refused.
+   */
+  adopt?: boolean | undefined;
 }
 
 export interface SqliteConfig extends SqliteOptions {

@@ -20,6 +20,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
     'maxQueuedWrites',
     'fileMode',
     'holder',
+    'adopt',
   ],
   postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema', 'holder'],
   json: ['type', 'baseDir', 'holder'],

@@ -104,10 +104,12 @@ describe('opening a SQLite file', () => {
 
   it('beside tables of somebody else leaves those alone', async () => {
     tamper('CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES (1)');
-    const store = opened(path);
+    const store = opened(path, { adopt: true });
     await createAgent(store, 'a');
     await store.delete('a');
     await store.close();
+    expect(await opened(path).list()).toEqual([]);
+    await open.pop()?.close();
     tamper('UPDATE notes SET text = text');
     const db = new Database(path);
     expect(db.prepare('SELECT count(*) AS n FROM notes').get()).toEqual({ n: 1 });

@@ -1,0 +1,42 @@
+import { existsSync, statSync } from 'node:fs';
+import { SchemaVersionError, StoreConfigError } from '../errors.ts';
+import { readSchema, type SchemaObject } from './file-schema.ts';
+
+const OURS = /^kode_/;
+/** What SQLite keeps for itself: statistics, sequences, indexes of keys. */
+const INTERNAL = /^sqlite_/;
+const MIGRATIONS = 'kode_data_migrations';
+const TABLES_OF_27 = ['agents', 'messages', 'tool_calls', 'snapshots'];
+/** Names that a message tells. */
+const MAX_NAMES = 5;
+
+/**
+ * Refuses a database that somebody else made, before anything of it is changed. `adopt`: our tables may come beside
+ * others. A database that has our tables already is ours, whatever else is in it.
+ */
+export function refuseForeign(path: string, adopt: boolean): void {
+  if (!existsSync(path) || !statSync(path).isFile()) return;
+  const objects = readSchema(path);
+  if (!objects || objects.some(({ name }) => name === MIGRATIONS)) return;
+  if (isOf27(objects)) {
+    throw new SchemaVersionError(
+      `${path} is a database of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose a new file for this version, and bring the agents over with: kode migrate`,
+    );
+  }
+  const foreign = objects.filter(({ name }) => !OURS.test(name) && !INTERNAL.test(name));
+  if (foreign.length === 0 || adopt) return;
+  const names = foreign.slice(0, MAX_NAMES).map(({ name }) => JSON.stringify(name));
+  const more = foreign.length > MAX_NAMES ? ' and others' : '';
+  throw new StoreConfigError(
+    `${path} is a database of another program: it has ${names.join(', ')}${more}, and no tables of this store. Nothing was changed. Choose another file, or pass the option { adopt: true } to have the store's tables beside those.`,
+  );
+}
+
+function isOf27(objects: readonly SchemaObject[]): boolean {
+  const agents = objects.find(({ name }) => name === 'agents');
+  return (
+    agents !== undefined &&
+    /\bconfig_version\b[\s\S]*\blast_sfp_index\b/i.test(agents.sql) &&
+    TABLES_OF_27.every((table) => objects.some(({ name }) => name === table))
+  );
+}
