@@ -13,14 +13,25 @@ const USAGE = {
   outputTokens: { total: 300, text: 300, reasoning: 0 },
 };
 
+/** Where the agent is from: another version of the package has its own. */
+export interface AgentPackage {
+  readonly Agent: typeof Agent;
+  readonly defineTool: typeof defineTool;
+}
+
 /** An agent that is created, lives through the turns, and is resumed: its model and its tools take no time. */
-export async function playAgent(store: Store, agentId: string, turns: readonly Turn[]): Promise<void> {
+export async function playAgent(
+  store: Store,
+  agentId: string,
+  turns: readonly Turn[],
+  from: AgentPackage = { Agent, defineTool },
+): Promise<void> {
   const provider = playedModel(turns);
-  const template = { id: 'assistant', tools: playedTools(turns) };
-  const agent = await Agent.create({ store, provider, template, agentId, metadata: METADATA });
+  const template = { id: 'assistant', tools: playedTools(turns, from) };
+  const agent = await from.Agent.create({ store, provider, template, agentId, metadata: METADATA });
   for (const { messages } of turns) await agent.send(messages[0]?.content ?? []);
   await agent.close();
-  const resumed = await Agent.resume(agentId, { store, provider, template });
+  const resumed = await from.Agent.resume(agentId, { store, provider, template });
   await resumed.close();
 }
 
@@ -68,14 +79,14 @@ function* partsOf(content: readonly ContentBlock[]): Generator<LanguageModelV3St
 }
 
 /** Each call comes out as its turn says. */
-function playedTools(turns: readonly Turn[]): Tool[] {
+function playedTools(turns: readonly Turn[], from: AgentPackage): Tool[] {
   const outcomes = new Map(
     turns.flatMap(({ toolCalls }) => toolCalls.map((call) => [call.toolCallId, call])),
   );
   const blocks = turns.flatMap(({ messages }) => messages.flatMap(({ content }) => content));
   const names = new Set(blocks.flatMap((block) => (block.type === 'tool_use' ? String(block.name) : [])));
   return [...names].map((name) =>
-    defineTool({
+    from.defineTool({
       name,
       inputSchema: ANY_INPUT,
       execute: (_input, { toolCallId }) => {

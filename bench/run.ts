@@ -1,4 +1,5 @@
 // Measures the store beside the bare drivers: npm run bench [-- NAME...]. See bench/options.ts.
+import { runAgainst } from './against/run.ts';
 import { runWorkload } from './bench.ts';
 import { type Machine, machine } from './machine.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
@@ -34,6 +35,13 @@ async function main(options: Options): Promise<void> {
   if (failures > 0) process.exitCode = 1;
   const results = options.docs ? readResults(resultsFile(options.quick)) : undefined;
   if (results) writeDocs(results);
+}
+
+/** Machines differ, and so do packages: nothing is judged here, but that everything ran. */
+async function against(given: NonNullable<Options['against']>, { backends, quick }: Options): Promise<void> {
+  const { cores, memoryGb, node, platform } = machine();
+  console.log(`Node ${node}, ${platform}, ${cores} cores, ${memoryGb} GB of memory`);
+  if ((await runAgainst({ ...given, backends, quick })) > 0) process.exitCode = 1;
 }
 
 async function runBackend(backend: BackendName, options: Options, here: Machine): Promise<void> {
@@ -75,4 +83,5 @@ async function runBackend(backend: BackendName, options: Options, here: Machine)
 
 const options = parse();
 if (options?.list) for (const { name, title } of WORKLOADS) console.log(`${name.padEnd(16)}${title}`);
+else if (options?.against) await against(options.against, options);
 else if (options) await main(options);

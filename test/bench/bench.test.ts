@@ -19,3 +19,20 @@ test('every workload of the benchmark runs', async () => {
   // A pool is PostgreSQL's.
   expect(missing).toEqual(['pool']);
 }, 180_000);
+
+test('--against runs the same work with another package, and counts what each asked of the database', async () => {
+  const bench = ['--expose-gc', '--import', 'tsx', join(root, 'bench', 'run.ts')];
+  const names = ['turn-commit', 'read-events', 'fork'];
+  const options = ['--against', root, '--quick', '--backend', 'sqlite', ...names];
+  const { stdout } = await run(process.execPath, [...bench, ...options], { cwd: root });
+  const lines = stdout.split('\n').map((line) => line.split(/\s{2,}/));
+  for (const name of names) {
+    const [, backend, , , , rows, , statements] = lines.find(([first]) => first === name) ?? [];
+    expect(backend).toBe('sqlite');
+    // Of the same package as much: one number each.
+    expect(rows).toMatch(/^\d+$/);
+    expect(statements).toMatch(/^\d+$/);
+  }
+  const unknown = run(process.execPath, [...bench, '--against', root, 'nothing'], { cwd: root });
+  await expect(unknown).rejects.toThrow(/no workload "nothing"/);
+}, 120_000);
