@@ -1,7 +1,10 @@
+import { validateName } from '../model/ids.ts';
 import type { ContentBlock } from '../model/message.ts';
 import { messageOf } from './failure.ts';
+import { countFrom, Repairs, storable, textFrom } from './storable.ts';
 import type { TokenUsage } from './stream-part.ts';
 import { blockOf } from './translate/from-model-messages.ts';
+import { isTooLong } from './translate/kept-name.ts';
 import type { ToolResultOutput } from './translate/model-message.ts';
 
 /** A part of the model SDK's stream, as far as it is looked at here. Kinds that aren't known are kept whole. */
@@ -30,6 +33,9 @@ interface Piece {
   refusal?: string | undefined;
 }
 
+/** Enough for the model to see what is wrong with its call. */
+const MAX_REFUSAL = 2_000;
+
 /** Parts of the stream that are about the call to the model, not about its answer. */
 const NOT_CONTENT = new Set([
   'start',
@@ -56,6 +62,8 @@ export class Answer {
   isWhole = false;
   modelId: string | undefined;
   usage: TokenUsage = {};
+  /** What couldn't be stored as it came. */
+  readonly repairs = new Repairs();
   readonly #pieces: Piece[] = [];
   readonly #streaming = new Map<string, Piece>();
 
@@ -68,7 +76,7 @@ export class Answer {
 
   /** The answer as stored blocks. */
   blocks(): ContentBlock[] {
-    return this.#pieces.filter(hasContent).map(({ part }) => blockOf(part));
+    return this.#pieces.filter(hasContent).map((piece) => this.#blockOf(piece));
   }
 
   /**
@@ -89,7 +97,7 @@ export class Answer {
         return part.providerExecuted ? answered.has(part.toolCallId) : refusal === undefined;
       })
       .filter(hasContent)
-      .map(({ part }) => blockOf(part));
+      .map((piece) => this.#blockOf(piece));
   }
 
   /** For each call of the answer, in order: why it can't be run, or undefined. */
@@ -105,7 +113,7 @@ export class Answer {
       this.#pieces.push(piece);
       this.#streaming.set(key, piece);
     }
-    if (phase === 'delta') piece.part.text = `${piece.part.text}${part.text ?? ''}`;
+    if (phase === 'delta') piece.part.text += textFrom(part.text, `${kind}.text`, this.repairs);
     // A signature comes with whichever part its provider chose: the last one that has metadata counts.
     if (part.providerMetadata !== undefined) piece.part.providerOptions = part.providerMetadata;
     if (phase === 'end') {
@@ -115,27 +123,32 @@ export class Answer {
   }
 
   #addWhole(part: SdkPart): void {
-    const { type, toolCallId, toolName, providerExecuted, providerMetadata } = part;
+    const { type, providerExecuted, providerMetadata } = part;
     const options = providerMetadata === undefined ? {} : { providerOptions: providerMetadata };
     switch (type) {
       case 'tool-call': {
         const input = part.invalid && typeof part.input !== 'object' ? {} : part.input;
         const executed = providerExecuted ? { providerExecuted } : {};
-        const refusal = part.invalid ? messageOf(part.error) : undefined;
-        this.#push({ type, toolCallId, toolName, input, ...executed, ...options }, refusal);
+        const refusal = part.invalid ? messageOf(part.error).slice(0, MAX_REFUSAL) : undefined;
+        this.#push({ type, ...this.#named(part), input, ...executed, ...options }, refusal);
         return;
       }
       case 'tool-result':
       case 'tool-error': {
         // Errors of calls that aren't the provider's repeat what an invalid call said of itself.
         if (providerExecuted && !part.preliminary) {
-          this.#push({ type: 'tool-result', toolCallId, toolName, output: providerOutput(part), ...options });
+          const output = providerOutput(part);
+          this.#push({ type: 'tool-result', ...this.#named(part), output, ...options });
         }
         return;
       }
       case 'file':
       case 'reasoning-file': {
-        const { base64, mediaType } = part.file as { base64: string; mediaType: string };
+        const { base64, mediaType } = (part.file ?? {}) as { base64?: unknown; mediaType?: unknown };
+        if (typeof base64 !== 'string' || typeof mediaType !== 'string') {
+          this.repairs.note(type, 'has no content or no media type: left out');
+          return;
+        }
         this.#push({ type, data: base64, mediaType, ...options });
         return;
       }
@@ -146,23 +159,53 @@ export class Answer {
     }
   }
 
+  /** The call's id and the tool's name are texts, whatever they are. */
+  #named({ toolCallId, toolName }: SdkPart): { toolCallId: string; toolName: string } {
+    for (const [field, value] of Object.entries({ toolCallId, toolName })) {
+      if (isTooLong(value)) this.repairs.note(field, 'is longer than 64 KB: a digest is kept');
+      if (value === undefined) this.repairs.note(field, 'is missing');
+    }
+    return {
+      toolCallId: textFrom(toolCallId, 'toolCallId', this.repairs),
+      toolName: textFrom(toolName, 'toolName', this.repairs),
+    };
+  }
+
+  /** Also of what the provider made of an SDK's part, which may be anything. */
+  #blockOf({ part }: Piece): ContentBlock {
+    return blockOf(storable(part, part.type, this.repairs) as Piece['part']);
+  }
+
   #push(part: Piece['part'], refusal?: string): void {
     this.#pieces.push({ part, ended: true, refusal });
   }
 
   #finish(part: SdkPart): void {
     const { finishReason, rawFinishReason, response, usage } = part as unknown as FinishStep;
-    this.finishReason = finishReason;
-    this.isWhole = /^(error|interrupted)$/.test(finishReason)
+    this.finishReason = textFrom(finishReason, 'finishReason', this.repairs) || 'unknown';
+    this.isWhole = /^(error|interrupted)$/.test(this.finishReason)
       ? false
-      : rawFinishReason !== undefined || !/^(other|unknown)$/.test(finishReason);
-    this.modelId = response?.modelId;
+      : rawFinishReason !== undefined || !/^(other|unknown)$/.test(this.finishReason);
+    this.modelId = this.#modelIdFrom(response?.modelId);
+    const count = (field: string, value: unknown) => countFrom(value, `usage.${field}`, this.repairs);
+    const { inputTokenDetails: input, outputTokenDetails: output } = usage ?? {};
     this.usage = withoutUndefined({
-      inputTokens: usage?.inputTokens,
-      outputTokens: usage?.outputTokens,
-      cachedTokens: usage?.inputTokenDetails?.cacheReadTokens ?? usage?.cachedInputTokens,
-      reasoningTokens: usage?.outputTokenDetails?.reasoningTokens ?? usage?.reasoningTokens,
+      inputTokens: count('inputTokens', usage?.inputTokens),
+      outputTokens: count('outputTokens', usage?.outputTokens),
+      cachedTokens: count('cachedTokens', input?.cacheReadTokens ?? usage?.cachedInputTokens),
+      reasoningTokens: count('reasoningTokens', output?.reasoningTokens ?? usage?.reasoningTokens),
     });
+  }
+
+  #modelIdFrom(value: unknown): string | undefined {
+    if (value === undefined) return undefined;
+    try {
+      validateName('modelId', value);
+      return value;
+    } catch (error) {
+      this.repairs.note('modelId', messageOf(error));
+      return undefined;
+    }
   }
 }
 

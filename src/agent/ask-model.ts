@@ -4,11 +4,12 @@ import type { ContentBlock, Message } from '../model/message.ts';
 import { Answer, type SdkPart, withoutUndefined } from './answer.ts';
 import { configHash } from './config-hash.ts';
 import { DeltaWriter } from './delta-writer.ts';
-import { modelError } from './failure.ts';
+import { messageOf, modelError } from './failure.ts';
 import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
 import { loadSdk, type Sdk } from './sdk.ts';
 import { sdkTools } from './sdk-tools.ts';
 import { sendable } from './sendable.ts';
+import type { Repair } from './storable.ts';
 import type { AgentStreamPart, TokenUsage } from './stream-part.ts';
 import type { ModelSettings } from './template.ts';
 import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
@@ -20,6 +21,8 @@ export interface StepAnswer {
   blocks: ContentBlock[];
   /** For each call of the answer, in order: why it can't be run, or undefined. */
   refusals: (string | undefined)[];
+  /** What of it couldn't be stored as it came. */
+  repairs: readonly Repair[];
   finishReason: string;
   tokens: TokenUsage;
   usage: ModelUsage;
@@ -76,6 +79,8 @@ export function askAside(turn: Turn, conversation: Message[]): Promise<StepAnswe
 async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) => void): Promise<StepAnswer> {
   const sdk = await loadSdk();
   const answer = new Answer();
+  // Settings that can't be hashed are the caller's; the answer to them is paid for all the same.
+  const hash = configHash(sdk, turn.template, request).catch(() => undefined);
   const clock = new StepClock(turn.journal.clock);
   let cut: unknown;
   try {
@@ -83,8 +88,7 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
       if (part.type === 'error') cut = modelError(part.error);
       if (part.type === 'abort') cut = turn.signal.reason;
       clock.see(part);
-      answer.add(part);
-      watch(part);
+      see(part, answer, watch);
     }
     if (!answer.isWhole) cut ??= modelError('the answer broke off before its end');
   } catch (error) {
@@ -93,6 +97,7 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
   const { inputTokens, outputTokens } = answer.usage;
   return {
     blocks: cut === undefined ? answer.blocks() : answer.partialBlocks(),
+    repairs: answer.repairs.list,
     refusals: answer.refusals(),
     finishReason: answer.finishReason,
     tokens: answer.usage,
@@ -101,10 +106,20 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
       model: answer.modelId ?? modelIdOf(request.model),
       ...answer.usage,
       ...clock.times(),
-      configHash: await configHash(sdk, turn.template, request),
+      ...withoutUndefined({ configHash: await hash }),
     },
     cut,
   };
+}
+
+/** A part that can't be made sense of costs what is in it, and nothing else of the answer. */
+function see(part: SdkPart, answer: Answer, watch: (part: SdkPart) => void): void {
+  try {
+    answer.add(part);
+    watch(part);
+  } catch (error) {
+    answer.repairs.note(String(part.type), `can't be read (${messageOf(error)}): left out`);
+  }
 }
 
 /** The prompt as it is stored, unless `prepareStep` changes what is sent. */

@@ -109,7 +109,7 @@ function showAgain(turn: Turn, text: string): Ending {
 /** Stores the model's answer with what becomes of its calls. True when it asks us for nothing: the turn is over. */
 async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
   const { journal } = turn;
-  const { blocks, usage, contextTokens, finishReason } = answer;
+  const { blocks, usage, contextTokens, finishReason, repairs } = answer;
   const calls = await triage(turn, answer);
   const done = !calls.ours;
   // Only who compacts asks how large the conversation is, and must know it after a resume, too.
@@ -125,18 +125,18 @@ async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
       usage: [usage],
       ...(done && { info: { status: 'idle' } }),
     },
-    [...calls.notices, ...ending],
+    [...repaired(turn, repairs), ...calls.notices, ...ending],
   );
   return done;
 }
 
 /** Keeps what had arrived of an answer that was cut off. Its calls didn't begin, and get results that say so. */
-async function commitPartial(turn: Turn, { blocks, usage }: StepAnswer): Promise<void> {
+async function commitPartial(turn: Turn, { blocks, usage, repairs }: StepAnswer): Promise<void> {
   if (blocks.length === 0) return;
   const sealed = sealCalls(blocks, turn.journal.nextCallSeq);
   const messages: Message[] = [{ role: 'assistant', content: blocks, metadata: { partial: true } }];
   if (sealed.results.length > 0) messages.push({ role: 'user', content: sealed.results });
-  await record(turn, { messages, toolCalls: sealed.updates, usage: [usage] }, []);
+  await record(turn, { messages, toolCalls: sealed.updates, usage: [usage] }, repaired(turn, repairs));
 }
 
 /** Stored with the turn's end. Whatever the end, nothing is lost: `run()` goes on from there. */
@@ -179,6 +179,12 @@ function answerOf({ context }: Journal): string {
 
 function started({ id }: Turn): Notice {
   return { event: { channel: 'progress', type: 'start', turnId: id }, part: { type: 'start', turnId: id } };
+}
+
+/** Says on the timeline what of an answer isn't stored as its provider sent it. */
+function repaired({ journal }: Turn, repairs: StepAnswer['repairs']): Notice[] {
+  if (repairs.length === 0) return [];
+  return [{ event: { channel: 'monitor', type: 'repaired', messageSeq: journal.messageCount, repairs } }];
 }
 
 function finished(turn: Turn, status: TurnStatus, finishReason: string): Notice {

@@ -1,5 +1,5 @@
 import { ValidationError } from '../errors.ts';
-import { describe } from '../model/ids.ts';
+import { describe, validateName } from '../model/ids.ts';
 
 /**
  * A language model of the AI SDK (`anthropic('…')`, `openai('…')` and many others), or a model's name for
@@ -31,8 +31,15 @@ export function validateModel(value: unknown): asserts value is LanguageModel {
   );
 }
 
+/** Its name in the records of usage, where a name has 1 to 255 bytes. */
 export function modelIdOf(model: LanguageModel): string {
-  return typeof model === 'string' ? model : model.modelId;
+  const id: unknown = typeof model === 'string' ? model : model.modelId;
+  try {
+    validateName('modelId', id);
+    return id;
+  } catch {
+    return 'unknown';
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { quoted } from '../errors.ts';
 import { checkJson } from '../model/json.ts';
 import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
@@ -50,7 +51,7 @@ async function judgeAgain(turn: Turn): Promise<void> {
 async function runCall(turn: Turn, call: StepCall): Promise<Outcome> {
   const tool = turn.template.tools.get(call.toolName);
   if (turn.signal.aborted) return failed(hasBegun(turn, call) ? INTERRUPTED : NOT_BEGUN);
-  if (tool?.execute === undefined) return failed(`There is no tool named "${call.toolName}".`);
+  if (tool?.execute === undefined) return failed(`There is no tool named ${quoted(call.toolName)}.`);
   const address = { toolCallId: call.toolCallId, callSeq: call.callSeq };
   let input: unknown;
   try {

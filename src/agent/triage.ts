@@ -1,4 +1,5 @@
 import { appendAll } from '../model/lists.ts';
+import { quoted } from '../errors.ts';
 import type { ContentBlock, ToolResultBlock, ToolUseBlock } from '../model/message.ts';
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
@@ -63,7 +64,8 @@ function beginning(
 /** Also for calls that are found not begun after a crash: who hasn't been asked for approval is asked now. */
 export async function judge(turn: Turn, call: NewCall): Promise<Verdict> {
   const tool = turn.template.tools.get(call.toolName);
-  if (tool === undefined) return { state: 'failed', error: `There is no tool named "${call.toolName}".` };
+  if (tool === undefined)
+    return { state: 'failed', error: `There is no tool named ${quoted(call.toolName)}.` };
   try {
     const input = await parseInput(await loadSdk(), tool, call.input);
     const asks = await tool.needsApproval(input, {

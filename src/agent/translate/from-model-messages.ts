@@ -1,5 +1,6 @@
 import { ValidationError } from '../../errors.ts';
 import type { ContentBlock, Message, Role } from '../../model/message.ts';
+import { keptName } from './kept-name.ts';
 import { mediaBlock } from './media.ts';
 import type { ModelMessageInput, ModelPart, ModelPartInput } from './model-message.ts';
 import { contentOf } from './tool-output.ts';
@@ -47,14 +48,16 @@ export function blockOf(input: ModelPartInput): ContentBlock {
     case 'file':
       return mediaBlock('file', part) ?? unknownBlock(part);
     case 'tool-call': {
-      const { toolCallId: id, toolName: name, input, providerExecuted } = part;
+      const { toolCallId, toolName, input, providerExecuted } = part;
+      const id = keptName('call', toolCallId);
+      const name = keptName('tool', toolName);
       const executed = providerExecuted === undefined ? {} : { providerExecuted };
       return { type: 'tool_use', id, name, input, ...executed, ...optionsOf(part) };
     }
     case 'tool-result':
       return {
         type: 'tool_result',
-        tool_use_id: part.toolCallId,
+        tool_use_id: keptName('call', part.toolCallId),
         ...contentOf(part.output),
         ...optionsOf(part),
       };
