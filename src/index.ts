@@ -31,6 +31,7 @@ export type {
   SystemModelMessage,
   ToolResultOutput,
 } from './agent/translate/model-message.ts';
+export type { LeftOut, PromptOptions } from './agent/translate/to-model-messages.ts';
 export { toModelMessages } from './agent/translate/to-model-messages.ts';
 export type { UIMessage, UIMessageChunk, UIMessageMetadata } from './agent/translate/ui-message.ts';
 export { toUIMessages, type UIMessagesOptions } from './agent/translate/ui-messages.ts';

@@ -6,6 +6,7 @@ import { configHash } from './config-hash.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { messageOf, modelError } from './failure.ts';
 import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
+import { promptOf } from './prompt.ts';
 import { loadSdk, type Sdk } from './sdk.ts';
 import { sdkTools } from './sdk-tools.ts';
 import { sendable } from './sendable.ts';
@@ -13,7 +14,6 @@ import type { Repair } from './storable.ts';
 import type { AgentStreamPart, TokenUsage } from './stream-part.ts';
 import type { ModelSettings } from './template.ts';
 import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
-import { toModelMessages } from './translate/to-model-messages.ts';
 import type { Turn } from './turn.ts';
 
 /** What one call to the model gave. */
@@ -66,7 +66,7 @@ export async function askModel(turn: Turn): Promise<StepAnswer> {
  */
 export function askAside(turn: Turn, conversation: Message[]): Promise<StepAnswer> {
   const { systemPrompt: system, settings } = turn.template;
-  const messages = toModelMessages(conversation);
+  const messages = promptOf(turn, conversation);
   const request = {
     model: turn.model,
     system,
@@ -123,8 +123,9 @@ function see(part: SdkPart, answer: Answer, watch: (part: SdkPart) => void): voi
 }
 
 /** The prompt as it is stored, unless `prepareStep` changes what is sent. */
-async function prepare({ template, journal, model }: Turn): Promise<Request> {
-  const messages = toModelMessages(journal.context);
+async function prepare(turn: Turn): Promise<Request> {
+  const { template, journal, model } = turn;
+  const messages = promptOf(turn, journal.context);
   const changes = (await template.prepareStep?.({ messages, stepNumber: journal.stepNumber })) ?? {};
   const {
     messages: sent = messages,

@@ -2,12 +2,12 @@ import { quoted } from '../errors.ts';
 import { checkJson } from '../model/json.ts';
 import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
+import { promptOf } from './prompt.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
 import { commitOutcome, commitResults, nameOf, type Outcome, type StepEnd } from './step-end.ts';
 import type { KnownTool } from './tool.ts';
 import type { ToolContext } from './tool-context.ts';
-import { toModelMessages } from './translate/to-model-messages.ts';
 import { judge, noticesOf, updateOf } from './triage.ts';
 import { record, type Turn } from './turn.ts';
 
@@ -128,7 +128,7 @@ function contextOf(turn: Turn, call: StepCall, signal: AbortSignal): ToolContext
     abortSignal: signal,
     // Few tools look at the conversation, and it may be long.
     get messages() {
-      return toModelMessages(journal.context.slice(0, -1));
+      return promptOf(turn, journal.context.slice(0, -1));
     },
     emit: (event) => journal.store.appendEvent(agentId, event),
     setTodos: async (todos) => {

@@ -1,13 +1,13 @@
-import { appendAll } from '../model/lists.ts';
 import { quoted } from '../errors.ts';
+import { appendAll } from '../model/lists.ts';
 import type { ContentBlock, ToolResultBlock, ToolUseBlock } from '../model/message.ts';
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
+import { promptOf } from './prompt.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
-import { toModelMessages } from './translate/to-model-messages.ts';
 import type { Notice, Turn } from './turn.ts';
 
 /** What is stored of an answer's calls together with the answer. */
@@ -71,7 +71,7 @@ export async function judge(turn: Turn, call: NewCall): Promise<Verdict> {
     const asks = await tool.needsApproval(input, {
       toolCallId: call.toolCallId,
       get messages() {
-        return toModelMessages(turn.journal.context);
+        return promptOf(turn, turn.journal.context);
       },
     });
     if (!asks) turn.cleared.add(call.callSeq);

@@ -7,6 +7,14 @@ import type {
 } from '../../model/message.ts';
 import { filePart, isMediaBlock, userMediaPart } from './media.ts';
 import type { AssistantPart, ToolCallPart, ToolResultPart, UserPart } from './model-message.ts';
+import {
+  isBlank,
+  isForMaker,
+  isKeptBlank,
+  type PromptOptions,
+  shownInput,
+  shownName,
+} from './sendable-part.ts';
 import { outputOf } from './tool-output.ts';
 import { optionsOf } from './values.ts';
 
@@ -26,32 +34,45 @@ export function isReasoning(block: ContentBlock): block is ReasoningBlock {
   return block.type === 'reasoning' && typeof block.reasoning === 'string';
 }
 
-export function callPart(block: ToolUseBlock): ToolCallPart {
-  const { id: toolCallId, name: toolName, input = {}, providerExecuted } = block;
+export function callPart(block: ToolUseBlock, options: PromptOptions): ToolCallPart {
+  const { id: toolCallId, name, input, providerExecuted } = block;
   const executed = providerExecuted === undefined ? {} : { providerExecuted };
-  return { type: 'tool-call', toolCallId, toolName, input, ...executed, ...optionsOf(block) };
+  const call = { toolCallId, toolName: shownName(name, options), input: shownInput(input) };
+  return { type: 'tool-call', ...call, ...executed, ...optionsOf(block) };
 }
 
-export function resultPart(block: ToolResultBlock, toolName: string): ToolResultPart {
+export function resultPart(block: ToolResultBlock, name: string, options: PromptOptions): ToolResultPart {
   const { tool_use_id: toolCallId } = block;
-  return { type: 'tool-result', toolCallId, toolName, output: outputOf(block), ...optionsOf(block) };
+  const call = { toolCallId, toolName: shownName(name, options) };
+  return { type: 'tool-result', ...call, output: outputOf(block), ...optionsOf(block) };
 }
 
-/** What a user said, in parts: providers refuse empty text, and a user thinks and calls nothing. */
-export function userParts(blocks: readonly ContentBlock[]): UserPart[] {
-  return blocks.flatMap((block): UserPart[] => {
-    if (isText(block)) return block.text === '' ? [] : [textPart(block)];
-    if (isReasoning(block) || isToolUse(block)) return [];
-    return [isMediaBlock(block) ? userMediaPart(block) : (block as unknown as UserPart)];
-  });
+/** The part for what a user said: a user thinks and calls nothing. Undefined for what providers refuse. */
+export function userPart(block: ContentBlock, options: PromptOptions): UserPart | undefined {
+  if (isText(block)) return isBlank(block.text) ? undefined : textPart(block);
+  if (isReasoning(block) || isToolUse(block)) return undefined;
+  if (isMediaBlock(block)) return userMediaPart(block);
+  return isForeign(block, options) ? undefined : (block as unknown as UserPart);
 }
 
-/** The part for a block of an answer that is neither a call nor a result. */
-export function answerParts(block: ContentBlock): AssistantPart[] {
-  if (isText(block)) return block.text === '' && block.providerOptions === undefined ? [] : [textPart(block)];
-  if (isReasoning(block)) return [{ type: 'reasoning', text: block.reasoning, ...optionsOf(block) }];
-  if (isMediaBlock(block)) return [filePart(block)];
-  return [block as unknown as AssistantPart];
+/** The part for a block of an answer that is neither a call nor a result. Undefined for what providers refuse. */
+export function answerPart(block: ContentBlock, options: PromptOptions): AssistantPart | undefined {
+  if (isText(block)) {
+    return isBlank(block.text) && !isKeptBlank(block, options) ? undefined : textPart(block);
+  }
+  if (isReasoning(block)) {
+    if (isBlank(block.reasoning) && block.providerOptions === undefined) return undefined;
+    return { type: 'reasoning', text: block.reasoning, ...optionsOf(block) };
+  }
+  if (isMediaBlock(block)) return filePart(block);
+  return isForeign(block, options) ? undefined : (block as unknown as AssistantPart);
+}
+
+/** Parts of the SDK's that have no block of their own. */
+const OF_SDK = ['image', 'file', 'tool-approval-request', 'tool-approval-response'];
+
+function isForeign(block: ContentBlock, options: PromptOptions): boolean {
+  return !OF_SDK.includes(block.type) && !isForMaker(block, options);
 }
 
 function textPart(block: TextBlock): { type: 'text'; text: string } {

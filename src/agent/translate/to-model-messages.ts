@@ -1,15 +1,19 @@
 import type { ContentBlock, Message, ToolUseBlock } from '../../model/message.ts';
-import type { AssistantPart, ModelMessage, ToolPart } from './model-message.ts';
+import type { AssistantPart, ModelMessage, ToolPart, ToolResultPart } from './model-message.ts';
 import {
-  answerParts,
+  answerPart,
   callPart,
+  isReasoning,
   isText,
   isToolResult,
   isToolUse,
   resultPart,
-  userParts,
+  userPart,
 } from './model-part.ts';
+import { isBlank, type LeftOut, type PromptOptions, shownName, shownOutput } from './sendable-part.ts';
 import { optionsOf } from './values.ts';
+
+export type { LeftOut, PromptOptions };
 
 /** What a model is told about a call of which nothing else is known. */
 export const CUT_OFF = 'This call was cut off; it has no result.';
@@ -18,11 +22,12 @@ export const CUT_OFF = 'This call was cut off; it has no result.';
  * Stored messages as a prompt for the model SDK (`streamText({ messages })`, version 6 and 7), with
  * everything that must go back to the provider as it came.
  *
- * The prompt is always one that a model accepts: a call without a result, when the conversation goes on
- * without it, gets an error result that says so, and a result without a call, empty text and empty messages
- * are left out. So is an answer that was cut off (`metadata.partial`), unless the user spoke next. What a
- * prompt has no place for (`metadata`, further keys of a known block) stays behind. Blocks of unknown types
- * are handed over whole: they are parts that `fromModelMessages` kept, or else the SDK will refuse them.
+ * The prompt is always one that every provider accepts: a call without a result, when the conversation goes on
+ * without it, gets an error result that says so; a result without a call, blank texts and empty messages are
+ * left out; a name that no tool can have is shown without what makes it impossible. So is an answer left out
+ * that was cut off (`metadata.partial`), unless the user spoke next. What a prompt has no place for (`metadata`,
+ * further keys of a known block) stays behind. Blocks of unknown types are for the provider that made them;
+ * `onLeftOut` is told of those that aren't handed over.
  *
  * The prompt for a beginning of the conversation is the beginning of the prompt for all of it, up to the
  * step that was open, so that prompt caches hit.
@@ -30,9 +35,10 @@ export const CUT_OFF = 'This call was cut off; it has no result.';
  * @example
  * const result = streamText({ model, messages: toModelMessages(await store.loadContext(agentId)) });
  */
-export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
-  const prompt = new Prompt();
+export function toModelMessages(messages: readonly Message[], options: PromptOptions = {}): ModelMessage[] {
+  const prompt = new Prompt(options);
   for (const [i, message] of messages.entries()) {
+    prompt.place = i;
     if (message.role === 'system') prompt.system(message);
     else if (message.role === 'user') prompt.user(message);
     else if (!isPartial(message) || roleAfter(messages, i) === 'user') prompt.answer(message);
@@ -42,15 +48,22 @@ export function toModelMessages(messages: readonly Message[]): ModelMessage[] {
 
 /** A prompt as it grows, with the calls that still lack a result. */
 class Prompt {
+  /** Of the message that is being added. */
+  place = 0;
+  readonly #options: PromptOptions;
   readonly #messages: ModelMessage[] = [];
   /** In the order of the calls: ids may repeat, and then the first result belongs to the first call. */
   #open: ToolUseBlock[] = [];
   /** Calls of the last answer for which the SDK asked for an approval, by the approval's id. */
   readonly #approvals = new Map<unknown, unknown>();
 
+  constructor(options: PromptOptions) {
+    this.#options = options;
+  }
+
   system(message: Message): void {
     this.#seal(this.#open);
-    const texts = message.content.filter((block) => isText(block) && block.text !== '').filter(isText);
+    const texts = message.content.filter(isText).filter((block) => this.#keep(block, !isBlank(block.text)));
     for (const [i, block] of texts.entries()) {
       // The SDK's system messages are one text each.
       const own = i === texts.length - 1 ? optionsOf(message) : {};
@@ -60,7 +73,8 @@ class Prompt {
 
   user(message: Message): void {
     const results = message.content.flatMap((block) => this.#toolParts(block));
-    const rest = userParts(message.content.filter((block) => !isForTools(block)));
+    const said = message.content.filter((block) => !isForTools(block));
+    const rest = said.flatMap((block) => this.#kept(block, userPart(block, this.#options)));
     const options = optionsOf(message);
     if (results.length > 0) {
       this.#messages.push({ role: 'tool', content: results, ...(rest.length > 0 ? {} : options) });
@@ -78,18 +92,21 @@ class Prompt {
       if (isToolUse(block)) {
         if (isPartial(message) && isHalfSearch(block, message.content)) return [];
         this.#open.push(block);
-        return [callPart(block)];
+        return [callPart(block, this.#options)];
       }
       if (isToolResult(block)) {
         const call = this.#take(block.tool_use_id);
-        if (call === undefined) return [];
-        const result = resultPart(block, call.name);
+        if (call === undefined) {
+          this.#leaveOut(block, 'without a call');
+          return [];
+        }
+        const result = resultPart(block, call.name, this.#options);
         if (call.providerExecuted === true) return [result];
-        results.push(result);
+        results.push(shownResult(result));
         return [];
       }
       if (block.type === 'tool-approval-request') this.#approvals.set(block.approvalId, block.toolCallId);
-      return answerParts(block);
+      return this.#kept(block, answerPart(block, this.#options));
     });
     if (parts.length > 0) this.#messages.push({ role: 'assistant', content: parts, ...optionsOf(message) });
     if (results.length > 0) this.#messages.push({ role: 'tool', content: results });
@@ -105,9 +122,23 @@ class Prompt {
   #toolParts(block: ContentBlock): ToolPart[] {
     if (isToolResult(block)) {
       const call = this.#take(block.tool_use_id);
-      return call === undefined ? [] : [resultPart(block, call.name)];
+      if (call === undefined) this.#leaveOut(block, 'without a call');
+      return call === undefined ? [] : [shownResult(resultPart(block, call.name, this.#options))];
     }
     return isForTools(block) && this.#approvals.has(block.approvalId) ? [block as unknown as ToolPart] : [];
+  }
+
+  #kept<T>(block: ContentBlock, part: T | undefined): T[] {
+    return this.#keep(block, part !== undefined) && part !== undefined ? [part] : [];
+  }
+
+  #keep(block: ContentBlock, keep: boolean): boolean {
+    if (!keep) this.#leaveOut(block, isText(block) || isReasoning(block) ? 'blank' : 'unknown');
+    return keep;
+  }
+
+  #leaveOut(block: ContentBlock, reason: LeftOut['reason']): void {
+    this.#options.onLeftOut?.({ message: this.place, block, reason });
   }
 
   #take(id: string): ToolUseBlock | undefined {
@@ -125,11 +156,16 @@ class Prompt {
       content: cutOff.map(({ id, name }) => ({
         type: 'tool-result',
         toolCallId: id,
-        toolName: name,
+        toolName: shownName(name, this.#options),
         output: { type: 'error-text', value: CUT_OFF },
       })),
     });
   }
+}
+
+/** Of a call of ours; a provider takes back its own results as it gave them. */
+function shownResult(part: ToolResultPart): ToolResultPart {
+  return { ...part, output: shownOutput(part.output) };
 }
 
 function isPartial(message: Message): boolean {

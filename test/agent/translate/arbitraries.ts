@@ -22,7 +22,8 @@ function record<T, K extends keyof T>(
   return fc.record(model, { requiredKeys: [...required] }) as fc.Arbitrary<Partial<T> & Pick<T, K>>;
 }
 
-const text = fc.string({ minLength: 1 });
+/** Providers refuse blank ones. */
+const text = fc.string({ minLength: 1 }).filter((value) => value.trim() !== '');
 const base64 = fc
   .uint8Array({ minLength: 1, maxLength: 30 })
   .map((bytes) => Buffer.from(bytes).toString('base64'));
@@ -77,14 +78,15 @@ export const anyOutput: fc.Arbitrary<{ type: string }> = fc.oneof(
   fc.record({ type: fc.constantFrom('json', 'error-json'), value: content }),
 );
 
+const sentItem = toolItem.filter((item) => item.type !== 'text' || item.text?.trim() !== '');
 const output = fc.oneof(
-  record({ type: fc.constantFrom('text', 'error-text'), value: fc.string(), providerOptions }, [
+  record({ type: fc.constantFrom('text', 'error-text'), value: text, providerOptions }, ['type', 'value']),
+  record({ type: fc.constantFrom('json', 'error-json'), value: content, providerOptions }, ['type', 'value']),
+  record({ type: fc.constant('content'), value: fc.array(sentItem, { minLength: 1 }), providerOptions }, [
     'type',
     'value',
   ]),
-  record({ type: fc.constantFrom('json', 'error-json'), value: content, providerOptions }, ['type', 'value']),
-  record({ type: fc.constant('content'), value: fc.array(toolItem), providerOptions }, ['type', 'value']),
-  record({ type: fc.constant('execution-denied'), reason: fc.string() }, ['type']),
+  record({ type: fc.constant('execution-denied'), reason: text }, ['type']),
 );
 
 const textPart = record({ type: fc.constant('text'), text, providerOptions }, ['type', 'text']);
@@ -99,10 +101,7 @@ const filePart = record(
   ['type', 'data', 'mediaType'],
 );
 const imagePart = record({ type: fc.constant('image'), image: source, providerOptions }, ['type', 'image']);
-const reasoningPart = record({ type: fc.constant('reasoning'), text: fc.string(), providerOptions }, [
-  'type',
-  'text',
-]);
+const reasoningPart = record({ type: fc.constant('reasoning'), text, providerOptions }, ['type', 'text']);
 const customPart = record(
   { type: fc.constant('custom'), kind: fc.constant('openai.thing'), providerOptions },
   ['type', 'kind'],
