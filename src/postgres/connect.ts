@@ -8,6 +8,7 @@ import type { PostgresConnection } from '../store/config.ts';
 import { requestCancel } from './cancel.ts';
 import { postgresDialect, quoteIdentifier } from './dialect.ts';
 import { PostgresDriver } from './driver.ts';
+import { refuseTablesOf27 } from './foreign.ts';
 import { Listener } from './listener.ts';
 import { createPool } from './own-pool.ts';
 import { Probe } from './probe.ts';
@@ -175,7 +176,8 @@ async function prepareSchema(driver: PostgresDriver, schema: string): Promise<vo
       `The database's encoding is ${server?.encoding}, and messages need UTF8. Create the database with ENCODING 'UTF8'.`,
     );
   }
-  if (server.migrations !== null && isCurrent(await driver.read(APPLIED, []), driver.dialect)) return;
+  if (server.migrations === null) await refuseTablesOf27(driver, schema);
+  else if (isCurrent(await driver.read(APPLIED, []), driver.dialect)) return;
   try {
     // Others may be at it, or there is much to change: it takes as long as it takes.
     await driver.bounded({ until: undefined }).transact(() => migrateUnderLock(driver, schema));

@@ -21,6 +21,7 @@ import { validateAgentId, validateId } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import type { Message } from '../model/message.ts';
 import type { ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
+import { acquireInTime } from './acquire-in-time.ts';
 import {
   checkDecision,
   checkDelta,
@@ -286,14 +287,15 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   }
 
   acquireAgentLock(agentId: string, options?: LeaseOptions | number): Promise<AgentLease> {
-    return this.run(
-      'acquireAgentLock',
-      () => {
+    return this.lifecycle.run('acquireAgentLock', () => {
+      const checked = reading('acquireAgentLock', () => {
         validateAgentId(agentId);
         return checkLeaseOptions(options);
-      },
-      (backend, checked) => backend.acquireAgentLock(agentId, checked, this.lifecycle.closing),
-    );
+      });
+      return acquireInTime(agentId, checked.waitMs, this[CLOCK], () =>
+        this.whenReady((backend) => backend.acquireAgentLock(agentId, checked, this.lifecycle.closing)),
+      );
+    });
   }
 
   decideApproval(agentId: string, toolCallId: string, decision: ApprovalDecision): Promise<ToolCallRecord> {
@@ -331,9 +333,14 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   ): Promise<T> {
     return this.lifecycle.run(operation, () => {
       const checked = reading(operation, check);
-      const backend = this.opening.ready;
-      return backend ? work(backend, checked) : this.opening.whenOpen((opened) => work(opened, checked));
+      return this.whenReady((backend) => work(backend, checked));
     });
+  }
+
+  /** At once, if the backend is open. */
+  protected whenReady<T>(work: (backend: B) => Promise<T>): Promise<T> {
+    const backend = this.opening.ready;
+    return backend ? work(backend) : this.opening.whenOpen(work);
   }
 
   /** A call whose only argument is an agent's id. */

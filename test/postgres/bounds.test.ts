@@ -3,7 +3,9 @@ import { type AddressInfo, createServer } from 'node:net';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KodeError, StoreBusyError, StoreUnavailableError } from '../../src/errors.ts';
+import { withClock } from '../../src/model/clock.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
+import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { outcomes, until, within } from '../../src/testing/timing.ts';
 import { CAN_FREEZE, freezeServer } from '../support/frozen-server.ts';
@@ -229,6 +231,50 @@ describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
   });
 });
 
+describe('P1 waiting for a lease', () => {
+  it('ends when the caller said, although the server answers nobody', async () => {
+    const { store, network } = await behindNetwork(2, 60_000);
+    network.swallow();
+    const start = performance.now();
+    const error = await store.acquireAgentLock('a', { waitMs: 300 }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(StoreUnavailableError);
+    expect(error).toMatchObject({ outcome: 'unknown' });
+    expect(performance.now() - start).toBeLessThan(300 + 500 + 1_000);
+    network.cutAll();
+  });
+});
+
+describe('P1 close()', () => {
+  it('waits for a server that answers nobody for as long as it may, and ends what is under way', async () => {
+    const { url, createSchema, dropSchema } = await database();
+    const schema = await createSchema();
+    opened({ close: () => dropSchema(schema) });
+    const network = await Network.to(url);
+    opened({ close: () => network.refuse() });
+    const clock = new MovableClock();
+    const options = withClock(clock, { schema, callTimeoutMs: 60_000 });
+    const store = new PostgresStore({ connectionString: network.url(url), max: 2 }, undefined, options);
+    await createAgent(store, 'a', [user('x')]);
+    await store.appendMessages('a', [user('y')]);
+    network.swallow();
+    const commit = store.appendMessages('a', [user('z')]).catch((reason: unknown) => reason);
+    await within(clock.advanceUntil(store.close(), 500), 'close', 10_000);
+    expect(clock.monotonic()).toBeLessThanOrEqual(10_000);
+    expect(await commit).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown' });
+  });
+});
+
+describe('P1 writes to one agent that wait for each other', () => {
+  it('give up together, not one after the other', async () => {
+    const { store, network } = await behindNetwork(2);
+    network.swallow();
+    const writes = Array.from({ length: 20 }, () => store.appendMessages('a', [user('z')]));
+    const { errors } = await within(outcomes(writes), 'the writes', 2 * BOUND_MS);
+    expect(errors).toHaveLength(20);
+    expectTyped(errors.map((error) => ['appendMessages', error]));
+  });
+});
+
 describe('P1 a statement that waits for others', () => {
   it('is cancelled, has stored nothing, and leaves no session behind', async () => {
     const { witness, schema } = await behindNetwork();
@@ -264,7 +310,7 @@ describe('P1 a statement that waits for others', () => {
     };
     await until(async () => (await backends()) <= max + 1, 'the sessions go', 1_000);
     await other.query('rollback');
-    expect(await witness.loadDelta('a')).toBeUndefined();
+    expect(await witness.loadDelta('a')).toEqual([]);
     expect(await store.loadMessages('a')).toHaveLength(1);
   });
 });

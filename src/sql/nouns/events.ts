@@ -1,3 +1,4 @@
+import { StoreBusyError, StoreUnavailableError } from '../../errors.ts';
 import type { StoredEvent } from '../../model/agent.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { CheckedWatch } from '../../store/arguments.ts';
@@ -70,13 +71,17 @@ export async function* watchEvents(
   const unsubscribe = context.driver.subscribe(bell.ring);
   try {
     while (!signal.aborted) {
-      if (clock.monotonic() - announcedAt > WATCH_MS / 2) {
-        announcedAt = clock.monotonic();
-        await announce(context.driver, keys);
-      }
       bell.reset();
-      const page = await readPage(context.driver, agentId, keys, { since });
-      if (!page) return;
+      const seen = await whenever(clock, signal, async () => {
+        if (clock.monotonic() - announcedAt > WATCH_MS / 2) {
+          await announce(context.driver, keys);
+          announcedAt = clock.monotonic();
+        }
+        const page = await readPage(context.driver, agentId, keys, { since });
+        return page && { page, deltas: await readDeltas(context.driver, keys, lastPiece) };
+      });
+      if (!seen) return;
+      const { page, deltas } = seen;
       for (const pack of page.packs) {
         for (const event of unpack(agentId, pack, { since })) {
           if (signal.aborted) return;
@@ -84,7 +89,6 @@ export async function* watchEvents(
         }
       }
       since = page.end;
-      const deltas = await readDeltas(context.driver, keys, lastPiece);
       for (const { piece, payload } of deltas ?? []) {
         if (signal.aborted) return;
         yield { kind: 'delta', delta: decodeDelta(agentId, payload) };
@@ -96,6 +100,47 @@ export async function* watchEvents(
     unsubscribe();
     bell.dispose();
   }
+}
+
+/** After so long a watcher tries again what the database couldn't answer. */
+const RETRY_MS = 500;
+
+/**
+ * Reads as soon as the database answers: a server that restarts, or a network that is away for a while, doesn't
+ * end a watch. Undefined where there is nothing to see any more, or the signal aborts.
+ */
+async function whenever<T>(
+  clock: Clock,
+  signal: AbortSignal,
+  read: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const bell = new Bell(signal, clock);
+  try {
+    while (!signal.aborted) {
+      try {
+        return await unlessAborted(signal, read());
+      } catch (error) {
+        if (!isOutOfReach(error)) throw error;
+      }
+      if (!signal.aborted) await bell.wait(RETRY_MS);
+    }
+    return undefined;
+  } finally {
+    bell.dispose();
+  }
+}
+
+/** What the signal ends isn't waited for: it ends by itself, and nobody needs it. */
+function unlessAborted<T>(signal: AbortSignal, reading: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const end = () => resolve(undefined);
+    signal.addEventListener('abort', end);
+    reading.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
+}
+
+function isOutOfReach(error: unknown): boolean {
+  return error instanceof StoreUnavailableError || error instanceof StoreBusyError;
 }
 
 function liveKeys(context: SqlContext, agentId: string): Promise<AgentKeys> {
