@@ -215,6 +215,16 @@ export class StoreClosedError extends KodeError {
   }
 }
 
+/** The store was opened with `{ readOnly: true }`, and the call would write. */
+export class StoreReadOnlyError extends KodeError {
+  constructor(place: string) {
+    super(
+      'STORE_READ_ONLY',
+      `The store in "${place}" was opened with { readOnly: true }, and this call would write. Open it without that option to change anything.`,
+    );
+  }
+}
+
 /** What is on disk isn't what the store wrote. */
 export class CorruptDataError extends KodeError {
   constructor(message: string, options?: { cause?: unknown }) {

@@ -38,7 +38,7 @@ export { toUIMessages, type UIMessagesOptions } from './agent/translate/ui-messa
 export { toUIMessageStream, type UIMessageStreamOptions } from './agent/translate/ui-stream.ts';
 export type { TurnResult } from './agent/turn.ts';
 export * from './errors.ts';
-export { JSONStore, type JSONStoreOptions } from './json/store.ts';
+export { JSONStore } from './json/store.ts';
 export type {
   AgentDocument,
   AgentInfo,

@@ -22,6 +22,8 @@ export interface OpenAgent {
   bytes: number;
   /** Its files were made ready to be written to. */
   writable: boolean;
+  /** The log as it was when it was read; only where others may write to it. */
+  version: string | undefined;
 }
 
 export interface NewAgent {
@@ -94,6 +96,7 @@ export class AgentFiles {
     const key = await this.findKey(agentId);
     if (!key) return undefined;
     const path = join(this.paths.agent(agentId), logName(key));
+    const version = this.#options.readOnly ? await this.disk.versionOf(path) : undefined;
     const loaded = await this.reader.load(path, { end });
     if (!loaded) return undefined;
     const { state, events, bytes } = loaded;
@@ -103,7 +106,12 @@ export class AgentFiles {
       );
     }
     const log = this.#log(path, loaded, end !== undefined);
-    return { directory: this.paths.agent(agentId), state, events, log, bytes, writable: false };
+    return { directory: this.paths.agent(agentId), state, events, log, bytes, writable: false, version };
+  }
+
+  /** Whether what is in memory is what is stored. */
+  async isCurrent({ log, version }: OpenAgent): Promise<boolean> {
+    return !this.#options.readOnly || (await this.disk.versionOf(log.path)) === version;
   }
 
   /** Before the first write to an agent's folder: reading changes nothing there. */
@@ -144,7 +152,15 @@ export class AgentFiles {
     const end = place.offset + place.length;
     const written: ScanResult = { format: FORMAT, end, sum: line.sum, torn: false };
     const log = this.#log(join(directory, logName(header.key)), written);
-    return { directory, state, events, log, bytes: end - eventBytes(first), writable: true };
+    return {
+      directory,
+      state,
+      events,
+      log,
+      bytes: end - eventBytes(first),
+      writable: true,
+      version: undefined,
+    };
   }
 
   /** The agent is gone as soon as its folder is in the trash. */

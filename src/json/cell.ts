@@ -171,6 +171,8 @@ export class AgentCell {
   async #load(): Promise<OpenAgent | undefined> {
     // What is in memory is what is stored only while nobody else can write here.
     await this.#files.disk.check();
+    // Another process may write to what this one only reads.
+    if (this.#open && !(await this.#files.isCurrent(this.#open))) await this.unload();
     this.#open ??= await this.#files.open(this.agentId, this.#end);
     return this.#open;
   }

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import {
   chmod,
   copyFile,
@@ -7,13 +8,15 @@ import {
   readdir,
   rename,
   rm,
+  stat,
   unlink,
   utimes,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreReadOnlyError } from '../errors.ts';
+import type { Modes } from '../store/modes.ts';
 import { errorCode } from './file-errors.ts';
-import type { Modes } from './modes.ts';
 import { type KeptFile, type OpenFiles, openFiles } from './open-files.ts';
 
 const MOVE_ATTEMPTS = 20;
@@ -31,14 +34,29 @@ export interface Guard {
 export class Disk {
   readonly #modes: Modes;
   readonly #guard: Guard | undefined;
+  readonly #readOnly: string | undefined;
   readonly #files: OpenFiles;
   #writing = 0;
   #discarded = 0;
 
-  constructor(modes: Modes, guard?: Guard, files = openFiles) {
+  /** `readOnly`: the folder that nothing is written to. */
+  constructor(
+    modes: Modes,
+    { guard, readOnly, files = openFiles }: { guard?: Guard; readOnly?: string; files?: OpenFiles } = {},
+  ) {
     this.#modes = modes;
     this.#guard = guard;
+    this.#readOnly = readOnly;
     this.#files = files;
+  }
+
+  get readOnly(): boolean {
+    return this.#readOnly !== undefined;
+  }
+
+  /** Throws where nothing may be written. */
+  assertWritable(): void {
+    if (this.#readOnly !== undefined) throw new StoreReadOnlyError(this.#readOnly);
   }
 
   /** Something is being written at this moment. */
@@ -58,12 +76,29 @@ export class Disk {
 
   /** The names in a folder that must be there. */
   async names(directory: string): Promise<string[]> {
-    return readdir(directory);
+    return this.#files.during(() => readdir(directory));
   }
 
   /** The names in a folder; undefined if there is none. */
   async namesIn(directory: string): Promise<string[] | undefined> {
-    return orNothing(readdir(directory));
+    return orNothing(this.names(directory));
+  }
+
+  async isFile(path: string): Promise<boolean> {
+    return (await infoOf(path))?.isFile() === true;
+  }
+
+  /** The names of folders in a folder; none if it is none itself. */
+  async foldersIn(path: string): Promise<string[]> {
+    if ((await infoOf(path))?.isDirectory() !== true) return [];
+    const entries = await this.#files.during(() => readdir(path, { withFileTypes: true }));
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  }
+
+  /** Tells one state of a file from another; undefined where there is none. */
+  async versionOf(path: string): Promise<string | undefined> {
+    const info = await infoOf(path);
+    return info && `${info.ino} ${info.size} ${info.mtimeMs}`;
   }
 
   keepOpen(path: string, flags: 'r' | 'r+'): KeptFile {
@@ -72,6 +107,7 @@ export class Disk {
 
   /** Work that writes. */
   async guarded<T>(work: () => Promise<T>): Promise<T> {
+    this.assertWritable();
     await this.#guard?.check();
     this.#writing += 1;
     try {
@@ -226,6 +262,15 @@ export class Disk {
       await chmod(folder, this.#modes.folder);
       if (folder === first || folder === dirname(folder)) return;
     }
+  }
+}
+
+async function infoOf(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
+    throw error;
   }
 }
 

@@ -9,23 +9,18 @@ import { Disk } from './disk.ts';
 import { Leases } from './leases.ts';
 import { LogReader } from './load.ts';
 import type { StoreLock } from './lock.ts';
-import type { Durability } from './log-file.ts';
-import { modesOf } from './modes.ts';
 import { Mutex } from './mutex.ts';
 import { onExit } from './on-exit.ts';
-import { openFolder } from './opening.ts';
+import { openFolder, openForReading } from './opening.ts';
+import type { Settings } from './options.ts';
 import type { Paths } from './paths.ts';
 import { planFork } from './plan-fork.ts';
 import { Reclaimer } from './reclaim.ts';
 
-export interface EngineOptions {
-  durability: Durability;
+export interface EngineOptions extends Settings {
   clock: Clock;
-  fileMode?: number | undefined;
   /** Ends waiting for the folder. */
   signal?: AbortSignal | undefined;
-  /** Under which name leases are held. */
-  holder?: string | undefined;
 }
 
 /**
@@ -39,35 +34,40 @@ export class Engine {
   readonly deltas: Deltas;
   readonly #cells: AgentCells;
   readonly #reclaimer: Reclaimer;
-  readonly #lock: StoreLock;
+  readonly #lock: StoreLock | undefined;
   readonly #structure = new Mutex();
   readonly #compacting = new Map<string, Promise<void>>();
   readonly #forgetExit: () => void;
   #sweeping: Promise<void> | undefined;
 
-  private constructor(paths: Paths, lock: StoreLock, { clock, durability, fileMode, holder }: EngineOptions) {
+  private constructor(paths: Paths, lock: StoreLock | undefined, options: EngineOptions) {
+    const { clock, durability, holder, readOnly } = options;
     this.clock = clock;
-    const disk = new Disk(modesOf(fileMode), lock);
+    const disk = new Disk(options.modes, lock ? { guard: lock } : { readOnly: paths.root });
     const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
     this.files = new AgentFiles(paths, disk, reader, clock, {
       durability,
-      readOnly: false,
-      fenced: lock.fenced,
+      readOnly,
+      fenced: lock?.fenced === true,
     });
-    this.leases = new Leases(lock.generation, clock, holder);
+    this.leases = new Leases(lock?.generation ?? 0, clock, holder);
     this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
     this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
     this.#forgetExit = onExit(() => {
       // What is being written may go on after this. The next process finds that this one has ended.
-      if (!disk.writing) lock.releaseNow();
+      if (!disk.writing) lock?.releaseNow();
     });
   }
 
   static async open(root: string, options: EngineOptions): Promise<Engine> {
-    const { clock, fileMode, signal } = options;
-    const { lock, paths } = await openFolder(root, { disk: new Disk(modesOf(fileMode)), clock, signal });
+    const { clock, modes, readOnly, signal } = options;
+    if (readOnly) {
+      const disk = new Disk(modes, { readOnly: root });
+      return new Engine(await openForReading(root, disk), undefined, options);
+    }
+    const { lock, paths } = await openFolder(root, { disk: new Disk(modes), clock, signal });
     const engine = new Engine(paths, lock, options);
     if (lock.afterCrash) engine.#sweep();
     return engine;
@@ -117,8 +117,8 @@ export class Engine {
   }
 
   /** Aborted when another process has taken the folder: nothing can be done here any more. */
-  get lost(): AbortSignal {
-    return this.#lock.lost;
+  get lost(): AbortSignal | undefined {
+    return this.#lock?.lost;
   }
 
   /** When nothing is under way any more. */
@@ -134,7 +134,7 @@ export class Engine {
       }
     } finally {
       this.#forgetExit();
-      await this.#lock.release();
+      await this.#lock?.release();
     }
   }
 

@@ -12,6 +12,7 @@ export class OpenFiles {
   readonly #limit: number;
   /** Open, or about to be. */
   #count = 0;
+  #opened = 0;
   /** Kept open, and not in use. The one used longest ago comes first. */
   readonly #idle = new Set<KeptFile>();
   readonly #waiting: (() => void)[] = [];
@@ -39,6 +40,16 @@ export class OpenFiles {
     }
   }
 
+  /** Work that opens one by itself for a moment, as reading a folder does. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    await this.#enter();
+    try {
+      return await this.#patiently(work);
+    } finally {
+      this.#leave();
+    }
+  }
+
   /** A file that is opened when it is first used, and stays so. */
   keep(path: string, flags: string): KeptFile {
     return new KeptFile(this, path, flags);
@@ -48,7 +59,9 @@ export class OpenFiles {
   async open(path: string, flags: string, mode?: number): Promise<FileHandle> {
     await this.#enter();
     try {
-      return await this.#openHere(path, flags, mode);
+      const handle = await this.#patiently(() => open(path, flags, mode));
+      this.#opened += 1;
+      return handle;
     } catch (error) {
       this.#leave();
       throw error;
@@ -59,6 +72,7 @@ export class OpenFiles {
     try {
       await handle.close();
     } finally {
+      this.#opened -= 1;
       this.#leave();
     }
   }
@@ -88,15 +102,21 @@ export class OpenFiles {
     this.#waiting.shift()?.();
   }
 
-  /** Where the process, or the system, has too many files open, those that are only kept give way. */
-  async #openHere(path: string, flags: string, mode: number | undefined): Promise<FileHandle> {
-    try {
-      return await open(path, flags, mode);
-    } catch (error) {
-      if (!['EMFILE', 'ENFILE'].includes(errorCode(error) ?? '') || this.#idle.size === 0) throw error;
+  /**
+   * Where the process, or the system, has too many files open, those that are only kept give way, and those that are
+   * in use are waited for.
+   */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        const tooMany = ['EMFILE', 'ENFILE'].includes(errorCode(error) ?? '');
+        if (!tooMany || this.#opened === 0) throw error;
+      }
+      if (this.#idle.size === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      else for (const file of [...this.#idle]) await file.close();
     }
-    for (const file of [...this.#idle]) await file.close();
-    return open(path, flags, mode);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CorruptDataError, SchemaVersionError, StoreConfigError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { errorCode } from './file-errors.ts';
+import { refuseForeign } from './foreign.ts';
 import { FORMAT } from './lines.ts';
 import { StoreLock } from './lock.ts';
 import type { LookOptions } from './lock-end.ts';
@@ -16,6 +17,7 @@ export async function openFolder(
 ): Promise<{ lock: StoreLock; paths: Paths }> {
   const { disk } = options;
   await makeRoot(root, disk);
+  if (!(await disk.isFile(new Paths(root).marker))) await refuseForeign(root, disk);
   const lock = await StoreLock.acquire(root, options);
   try {
     const paths = new Paths(root, lock.generation);
@@ -33,6 +35,16 @@ export async function openFolder(
     await lock.release().catch(() => undefined);
     throw error;
   }
+}
+
+/** Changes nothing: neither is there a lock, nor is anything made. */
+export async function openForReading(root: string, disk: Disk): Promise<Paths> {
+  const paths = new Paths(root);
+  if ((await readMarker(paths, disk)) !== undefined) return paths;
+  await refuseForeign(root, disk);
+  throw new StoreConfigError(
+    `baseDir: there is no store in "${root}" to be read. Check the path; without { readOnly: true } one is made there.`,
+  );
 }
 
 async function makeRoot(root: string, disk: Disk): Promise<void> {

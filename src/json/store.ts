@@ -2,21 +2,11 @@ import { resolve } from 'node:path';
 import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { CheckedStore } from '../store/checked-store.ts';
-import { checkHolderOption } from '../store/holder-option.ts';
+import type { JSONStoreOptions } from '../store/config.ts';
 import { Engine } from './engine.ts';
 import { explainFileError } from './file-errors.ts';
-import type { Durability } from './log-file.ts';
+import { type Settings, settingsOf } from './options.ts';
 import { JsonTrustingStore } from './trusting-store.ts';
-
-export interface JSONStoreOptions {
-  /**
-   * `full` (the default): a commit that was acknowledged survives a power cut. `normal`: it survives the
-   * end of the process; a power cut may take the last ones.
-   */
-  durability?: Durability | undefined;
-  /** Under which name leases are held, for others to see, unless a call says another. */
-  holder?: string | undefined;
-}
 
 /**
  * Keeps agents in a folder of JSON files, for one process at a time: no database, no queries. The folder
@@ -27,30 +17,23 @@ export interface JSONStoreOptions {
  */
 export class JSONStore extends CheckedStore<JsonTrustingStore> {
   readonly #root: string;
-  readonly #durability: Durability;
-  readonly #holder: string | undefined;
+  readonly #settings: Settings;
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
     super(clockOf(options));
     if (typeof baseDir !== 'string' || baseDir.trim() === '') {
       throw new StoreConfigError('baseDir: must be the path of a folder.');
     }
-    const { durability = 'full' } = options;
-    if (durability !== 'full' && durability !== 'normal') {
-      throw new StoreConfigError('durability: must be "full" or "normal".');
-    }
     this.#root = resolve(baseDir);
-    this.#durability = durability;
-    this.#holder = checkHolderOption(options.holder);
+    this.#settings = settingsOf(options);
   }
 
   protected async openBackend(): Promise<JsonTrustingStore> {
     const { closing } = this.lifecycle;
     const engine = await Engine.open(this.#root, {
-      durability: this.#durability,
+      ...this.#settings,
       clock: this[CLOCK],
       signal: closing,
-      holder: this.#holder,
     });
     // Whoever waits for a lease would keep the store from closing.
     if (closing.aborted) engine.leases.refuse();
@@ -60,7 +43,7 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
       this.opening.forget();
       engine.abandon();
     };
-    engine.lost.addEventListener('abort', leave, { once: true });
+    engine.lost?.addEventListener('abort', leave, { once: true });
     return new JsonTrustingStore(engine, this[CLOCK]);
   }
 

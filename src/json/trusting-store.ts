@@ -1,3 +1,4 @@
+import { CorruptDataError } from '../errors.ts';
 import type {
   AgentDocument,
   AgentInfo,
@@ -28,6 +29,7 @@ import type { AgentLease } from '../store/store.ts';
 import type { TrustingStore } from '../store/trusting-store.ts';
 import type { EventQuery } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
+import type { AgentCell } from './cell.ts';
 import type { Disk } from './disk.ts';
 import { readDocument } from './document-files.ts';
 import { deleteDocument, saveDocument } from './documents.ts';
@@ -58,7 +60,7 @@ export class JsonTrustingStore implements TrustingStore {
   }
 
   loadInfo(agentId: string): Promise<AgentInfo | undefined> {
-    return this.#engine.cell(agentId).work((agent) => agent && views.toInfo(agent.state));
+    return this.#again(agentId, (cell) => cell.work((agent) => agent && views.toInfo(agent.state)));
   }
 
   async saveMessages(agentId: string, change: EncodedCommit): Promise<void> {
@@ -106,7 +108,8 @@ export class JsonTrustingStore implements TrustingStore {
     }
   }
 
-  saveDelta(agentId: string, delta: string): Promise<boolean> {
+  async saveDelta(agentId: string, delta: string): Promise<boolean> {
+    this.#disk.assertWritable();
     return this.#use(agentId, ({ state }) => this.#engine.deltas.add(state.header, delta));
   }
 
@@ -129,11 +132,17 @@ export class JsonTrustingStore implements TrustingStore {
     return this.#use(agentId, ({ state }) => views.toSnapshotList(state));
   }
 
-  fork(sourceId: string, { at, agentId }: CheckedFork): Promise<void> {
+  async fork(sourceId: string, { at, agentId }: CheckedFork): Promise<void> {
+    this.#disk.assertWritable();
     return this.#engine.fork(sourceId, at, agentId);
   }
 
-  writeDocument(agentId: string, document: EncodedDocument, lease: LeaseToken | undefined): Promise<void> {
+  async writeDocument(
+    agentId: string,
+    document: EncodedDocument,
+    lease: LeaseToken | undefined,
+  ): Promise<void> {
+    this.#disk.assertWritable();
     const { kind, name, payload } = document;
     return payload === null
       ? deleteDocument(this.#engine, agentId, { kind, name, lease })
@@ -157,11 +166,13 @@ export class JsonTrustingStore implements TrustingStore {
     });
   }
 
-  acquireAgentLock(agentId: string, options: CheckedLease): Promise<AgentLease> {
+  async acquireAgentLock(agentId: string, options: CheckedLease): Promise<AgentLease> {
+    this.#disk.assertWritable();
     return this.#engine.leases.acquire(agentId, options, (work) => this.#use(agentId, work));
   }
 
-  decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {
+  async decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {
+    this.#disk.assertWritable();
     return this.#engine.cell(agentId).write((state) => planDecision(state, decision, this.#clock.now()));
   }
 
@@ -169,7 +180,8 @@ export class JsonTrustingStore implements TrustingStore {
     return this.#engine.exists(agentId);
   }
 
-  delete(agentId: string): Promise<void> {
+  async delete(agentId: string): Promise<void> {
+    this.#disk.assertWritable();
     return this.#engine.remove(agentId);
   }
 
@@ -186,6 +198,7 @@ export class JsonTrustingStore implements TrustingStore {
     change: EncodedCommit,
     { creates = false, replace = false } = {},
   ): Promise<CommitResult> {
+    this.#disk.assertWritable();
     const { leases } = this.#engine;
     const options = () => ({ replace, fence: leases.check.bind(leases), now: this.#clock.now() });
     const result = await this.#engine.cell(agentId).write(
@@ -203,6 +216,18 @@ export class JsonTrustingStore implements TrustingStore {
 
   /** Something that needs the agent, and has it to itself. */
   async #use<T>(agentId: string, work: (agent: OpenAgent) => Promise<T> | T): Promise<T> {
-    return this.#engine.cell(agentId).use(work);
+    return this.#again(agentId, (cell) => cell.use(work));
+  }
+
+  /** Where another process writes to what is only read here, it may replace a file in the midst of it. */
+  async #again<T>(agentId: string, work: (cell: AgentCell) => Promise<T>): Promise<T> {
+    const cell = () => this.#engine.cell(agentId);
+    try {
+      return await work(cell());
+    } catch (error) {
+      if (!this.#disk.readOnly || !(error instanceof CorruptDataError)) throw error;
+    }
+    await cell().alone(() => cell().unload());
+    return work(cell());
   }
 }

@@ -60,11 +60,30 @@ export interface PostgresConfig {
   holder?: string | undefined;
 }
 
-export interface JsonConfig {
-  type: 'json';
-  baseDir: string;
+/** Of `JSONStore`, and of `{ type: 'json' }`. */
+export interface JSONStoreOptions {
+  /**
+   * `full` (the default): a commit that was acknowledged survives a power cut. `normal`: it survives the
+   * end of the process; a power cut may take the last ones.
+   */
+  durability?: 'full' | 'normal' | undefined;
+  /**
+   * Nothing is written, not even a lock: for archives, read-only folders and full disks. Another process may have
+   * the folder open meanwhile, and reads see what it has written. Everything else is a `StoreReadOnlyError`.
+   */
+  readOnly?: boolean | undefined;
+  /**
+   * The mode of files that the store creates. Folders get the same with leave to look into them. Default 0o600;
+   * 0o660 for several users of one group.
+   */
+  fileMode?: number | undefined;
   /** Under which name leases are held, for others to see, unless a call says another. */
   holder?: string | undefined;
+}
+
+export interface JsonConfig extends JSONStoreOptions {
+  type: 'json';
+  baseDir: string;
 }
 
 const DEFAULT_SQLITE_PATH = './data/agents.db';

@@ -23,7 +23,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
     'adopt',
   ],
   postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema', 'holder'],
-  json: ['type', 'baseDir', 'holder'],
+  json: ['type', 'baseDir', 'durability', 'readOnly', 'fileMode', 'holder'],
 };
 
 /**
@@ -62,7 +62,8 @@ export async function createStore(config?: SqliteConfig | PostgresConfig | JsonC
   if (config?.type !== 'json') return createExtendedStore(config);
   checkKeys(config);
   const { JSONStore } = await import('../json/store.ts');
-  return new JSONStore(config.baseDir, { holder: config.holder });
+  const { type: _type, baseDir, ...options } = config;
+  return new JSONStore(baseDir, options);
 }
 
 function checkKeys(config: { type: string }): void {

@@ -2,7 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { encodeName } from '../../src/json/paths.ts';
-import { JSONStore, type JSONStoreOptions } from '../../src/json/store.ts';
+import { JSONStore } from '../../src/json/store.ts';
+import type { JSONStoreOptions } from '../../src/store/config.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 
 export interface Workspace {

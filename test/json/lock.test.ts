@@ -9,7 +9,7 @@ import { Disk } from '../../src/json/disk.ts';
 import { judge, thisProcess } from '../../src/json/holder.ts';
 import { BEAT_MS, StoreLock } from '../../src/json/lock.ts';
 import { DEAD_MS } from '../../src/json/lock-end.ts';
-import { modesOf } from '../../src/json/modes.ts';
+import { modesOf } from '../../src/store/modes.ts';
 import { thisPlace } from '../../src/json/place.ts';
 import { ownStart } from '../../src/json/processes.ts';
 import { JSONStore } from '../../src/json/store.ts';
