@@ -44,6 +44,9 @@ export class HeldLeases {
   readonly #clock: Clock;
   readonly #held = new Set<Held>();
   #timer: Timer | undefined;
+  /** Lets go of what the driver keeps free for renewals. */
+  #letGo: (() => void) | undefined;
+  #closed = false;
   /** When the timer calls, on the monotonic clock. */
   #wakeAt = Number.POSITIVE_INFINITY;
 
@@ -71,6 +74,7 @@ export class HeldLeases {
     };
     this.#held.add(held);
     noteHere(grant);
+    this.#letGo ??= this.#driver.keepUrgent();
     this.#wake(held.renewAt);
     const { agentId, token, holderId, holder } = grant;
     return leaseHandle({
@@ -86,7 +90,9 @@ export class HeldLeases {
 
   async releaseAll(): Promise<void> {
     const all = [...this.#held];
+    this.#closed = true;
     this.#timer?.cancel();
+    this.#letGo?.();
     for (const held of all) this.#drop(held, 'it was given back when the store was closed');
     for (const some of portions(all)) {
       await releaseLeases(
@@ -131,7 +137,7 @@ export class HeldLeases {
 
   /** To be called when the monotonic clock is there, if not earlier. A lease keeps no process alive. */
   #wake(at: number): void {
-    if (at >= this.#wakeAt) return;
+    if (at >= this.#wakeAt || this.#closed) return;
     this.#timer?.cancel();
     this.#wakeAt = at;
     this.#timer = this.#clock.after(at - this.#clock.monotonic(), () => this.#tick());
@@ -152,6 +158,11 @@ export class HeldLeases {
       else next = Math.min(next, held.renewAt);
     }
     this.#wake(next);
+    if (this.#held.size === 0) {
+      // Not with each release: who takes one lease after the other has one most of the time.
+      this.#letGo?.();
+      this.#letGo = undefined;
+    }
     await Promise.all([...portions(due)].map((some) => this.#renew(some)));
   }
 
