@@ -10,6 +10,8 @@ export interface ModelOption {
   model?: LanguageModel | undefined;
   /** How long the agent's lease outlives its process, in milliseconds. Default: 15,000. */
   ttlMs?: number | undefined;
+  /** A name for whoever holds the agent's lease, for others to see. Default: the store's option `holder`. */
+  holder?: string | undefined;
 }
 
 export interface CreateOptions extends ModelOption {

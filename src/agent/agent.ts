@@ -1,14 +1,15 @@
 import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors.ts';
-import type { AgentInfo } from '../model/agent.ts';
+import type { AgentInfo, AgentStatus } from '../model/agent.ts';
 import { randomUUID } from '../model/crypto.ts';
 import { generateAgentId, validateAgentId } from '../model/ids.ts';
 import type { ContentBlock } from '../model/message.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
+import { anyLookingSignal } from '../store/looking-signal.ts';
 import type { AgentLease, Store } from '../store/store.ts';
 import type { CreateOptions, ModelOption, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import { type CompactionResult, compact } from './compaction.ts';
 import { ApprovalRequiredError, MaxStepsError, TurnInterruptedError } from './errors.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack, orGiveBack } from './give-back.ts';
 import { Journal } from './journal.ts';
 import { runTurn, type TurnInput } from './loop.ts';
 import { type LanguageModel, validateModel } from './model.ts';
@@ -62,9 +63,10 @@ export class Agent {
     const ready = readyTemplate(template);
     validateAgentId(agentId);
     await store.commit(agentId, { info: { templateId: ready.id, userId, metadata }, expectedVersion: 0 });
-    return Agent.#start(
-      { store, model, template: ready, givenTemplate: template },
-      await store.acquireAgentLock(agentId, { ttlMs: options.ttlMs }),
+    const { ttlMs, holder } = options;
+    const lease = await store.acquireAgentLock(agentId, { ttlMs, holder });
+    return orGiveBack(lease, () =>
+      Agent.#start({ store, model, template: ready, givenTemplate: template }, lease),
     );
   }
 
@@ -74,21 +76,17 @@ export class Agent {
    * holder has the lease.
    */
   static async resume(agentId: string, options: ResumeOptions): Promise<Agent> {
-    const { store, template, lease: given, waitMs = 0 } = options;
+    const { store, template, lease: given, waitMs = 0, ttlMs, holder } = options;
     const model = modelOf(options);
-    const lease = given ?? (await store.acquireAgentLock(agentId, { waitMs, ttlMs: options.ttlMs }));
-    try {
+    const start = async (lease: AgentLease) => {
       if (lease.agentId !== agentId)
         throw new ValidationError('lease', `is the lease of agent "${lease.agentId}"`);
       const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
-      return await Agent.#start(
-        { store, model, template: readyTemplate(chosen), givenTemplate: chosen },
-        lease,
-      );
-    } catch (error) {
-      if (given === undefined) await giveBack(lease);
-      throw error;
-    }
+      return Agent.#start({ store, model, template: readyTemplate(chosen), givenTemplate: chosen }, lease);
+    };
+    if (given !== undefined) return start(given);
+    const lease = await store.acquireAgentLock(agentId, { waitMs, ttlMs, holder });
+    return orGiveBack(lease, () => start(lease));
   }
 
   /** Resumes the agent, or creates it. Of two processes that do it at once, one creates it. */
@@ -119,6 +117,21 @@ export class Agent {
 
   get agentId(): string {
     return this.#parts.journal.agentId;
+  }
+
+  /** The lease that this object holds: for writes of your own to the agent while it is open. */
+  get lease(): AgentLease {
+    return this.#parts.journal.lease;
+  }
+
+  /** What the agent does or waits for, as it was last stored. */
+  get status(): AgentStatus {
+    return this.#parts.journal.status;
+  }
+
+  /** What is stored of the agent beside its conversation, as this object last loaded or stored it. */
+  get info(): AgentInfo {
+    return structuredClone(this.#parts.journal.info);
   }
 
   /** The agent's to-dos, as they were last stored. */
@@ -228,6 +241,12 @@ export class Agent {
     await this.#parts.journal.commit({ todos: { todos } });
   }
 
+  /** Replaces the agent's metadata, also while a turn runs. */
+  async setMetadata(metadata: Record<string, unknown>): Promise<void> {
+    this.#turns.assertOpen();
+    await this.#parts.journal.commit({ info: { metadata } });
+  }
+
   /** Stops the turn under way, if there is one, and resolves when it has stopped. What had arrived is kept. */
   interrupt(): Promise<void> {
     return this.#turns.interrupt();
@@ -260,7 +279,7 @@ export class Agent {
         throw new ValidationError('input', 'is missing, and the agent has no conversation to go on with');
       }
       const signals = [interrupted, journal.lease.signal, ...(callers ? [callers] : [])];
-      const turn = this.#newTurn(AbortSignal.any(signals), operationId, output, emit);
+      const turn = this.#newTurn(anyLookingSignal(signals), operationId, output, emit);
       const start: TurnInput | undefined = content && { content, operationId };
       const { status, text, finishReason } = await runTurn(turn, start);
       return {

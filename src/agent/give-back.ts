@@ -1,6 +1,16 @@
 import type { AgentLease } from '../store/store.ts';
 import { messageOf } from './failure.ts';
 
+/** What opens an agent with a lease that was got for it: nobody needs the lease if that fails. */
+export async function orGiveBack<T>(lease: AgentLease, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    await giveBack(lease);
+    throw error;
+  }
+}
+
 /**
  * Gives a lease back where an error may be on its way to the caller already, in a `finally` for example: it
  * never rejects. Where the store can't be reached, the lease runs out by itself, and a warning of the process

@@ -1,5 +1,13 @@
 import { LeaseNotHeldError } from '../errors.ts';
-import type { AgentStatus, CommitResult, Compaction, TodoSnapshot, TurnCommit } from '../model/agent.ts';
+import type {
+  AgentInfo,
+  AgentInfoInput,
+  AgentStatus,
+  CommitResult,
+  Compaction,
+  TodoSnapshot,
+  TurnCommit,
+} from '../model/agent.ts';
 import { type Clock, clockOf } from '../model/clock.ts';
 import type { ContentBlock, Message, ToolUseBlock } from '../model/message.ts';
 import { isTerminal, type ToolCallRecord, type ToolCallUpdate } from '../model/tool-call.ts';
@@ -23,7 +31,7 @@ export class Journal {
   readonly lease: AgentLease;
   /** The store's: an agent goes by it. */
   readonly clock: Clock;
-  status: AgentStatus = 'idle';
+  #info: AgentInfo | undefined;
   messageCount = 0;
   todos: TodoSnapshot | undefined;
   /** What the model sees: the last compaction's messages, and those that follow. */
@@ -46,7 +54,7 @@ export class Journal {
 
   async load(): Promise<void> {
     const { info, messages, toolCalls, todos, compaction } = await this.store.loadAgent(this.agentId);
-    this.status = info.status;
+    this.#info = info;
     this.messageCount = messages.length;
     this.todos = todos;
     this.compactedSeq = compaction?.seq ?? 0;
@@ -59,6 +67,16 @@ export class Journal {
       toolCalls.filter((call) => call.messageSeq === last),
     );
     this.outdated = false;
+  }
+
+  /** As it was last loaded, with what was stored since then. */
+  get info(): AgentInfo {
+    if (this.#info === undefined) throw new TypeError(`agent "${this.agentId}" isn't loaded yet`);
+    return this.#info;
+  }
+
+  get status(): AgentStatus {
+    return this.#info?.status ?? 'idle';
   }
 
   get lastMessage(): Message | undefined {
@@ -102,7 +120,7 @@ export class Journal {
     }
     for (const message of change.messages ?? []) this.#append(message);
     for (const update of change.toolCalls ?? []) this.#update(update);
-    if (change.info?.status !== undefined) this.status = change.info.status;
+    this.#note(change.info, result);
     if (change.todos !== undefined) this.todos = { ...change.todos, version: result.version };
     if (change.compaction !== undefined) this.#compact(change.compaction);
     return result;
@@ -150,6 +168,18 @@ export class Journal {
     if (state !== undefined) call.state = state;
     if (output !== undefined) call.output = asStored(output);
     if (error !== undefined) call.error = error;
+  }
+
+  #note(given: AgentInfoInput | undefined, { version, messageCount }: CommitResult): void {
+    const { status, metadata } = given ?? {};
+    this.#info = {
+      ...this.info,
+      ...(status === undefined ? {} : { status }),
+      ...(metadata === undefined ? {} : { metadata: asStored(metadata) }),
+      version,
+      messageCount,
+      updatedAt: new Date(this.clock.now()),
+    };
   }
 
   #compact({ seq, messages }: Compaction): void {

@@ -1,5 +1,7 @@
 import { quoted } from '../errors.ts';
+import { timeoutSignal } from '../model/clock.ts';
 import { checkJson } from '../model/json.ts';
+import { anyLookingSignal } from '../store/looking-signal.ts';
 import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
 import { promptOf } from './prompt.ts';
@@ -87,8 +89,10 @@ async function execute(
   call: StepCall,
   input: unknown,
 ): Promise<unknown> {
-  const timeout = tool.timeoutMs === undefined ? undefined : AbortSignal.timeout(tool.timeoutMs);
-  const signal = timeout ? AbortSignal.any([turn.signal, timeout]) : turn.signal;
+  const { clock } = turn.journal;
+  const timer = tool.timeoutMs === undefined ? undefined : timeoutSignal(clock, tool.timeoutMs);
+  const timeout = timer?.signal;
+  const signal = timeout ? anyLookingSignal([turn.signal, timeout]) : turn.signal;
   const cutOff = new Promise<never>((_resolve, reject) => {
     const stop = () => {
       const late = timeout?.aborted === true && !turn.signal.aborted;
@@ -101,7 +105,8 @@ async function execute(
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
   });
-  return Promise.race([drain(turn, call, () => run(input, contextOf(turn, call, signal))), cutOff]);
+  const running = drain(turn, call, () => run(input, contextOf(turn, call, signal)));
+  return Promise.race([running, cutOff]).finally(() => timer?.cancel());
 }
 
 /** The last of the outputs that a tool yields is its output; the others are shown as they come. */

@@ -38,6 +38,19 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
   });
 }
 
+/** A signal that aborts when so many milliseconds have passed, unless that is cancelled before. */
+export function timeoutSignal(clock: Clock, ms: number): Timer & { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const end = clock.monotonic() + ms;
+  const look = () => {
+    const left = end - clock.monotonic();
+    if (left > 0) timer = clock.after(left, look);
+    else controller.abort(new DOMException(`${ms} ms have passed`, 'TimeoutError'));
+  };
+  let timer = clock.after(ms, look);
+  return { signal: controller.signal, cancel: () => timer.cancel() };
+}
+
 /** Where options, or a store, have a clock other than the system's. */
 export const CLOCK: unique symbol = Symbol.for('@shareai-lab/kode-sdk/clock') as never;
 

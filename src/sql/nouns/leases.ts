@@ -7,7 +7,7 @@ import {
 import { type Clock, sleep } from '../../model/clock.ts';
 import { randomUUID } from '../../model/crypto.ts';
 import { type Reading, readingOf } from '../../model/lease-time.ts';
-import { type CheckedClaim, type CheckedLease, MAX_TTL_MS } from '../../store/arguments.ts';
+import type { CheckedClaim, CheckedLease } from '../../store/arguments.ts';
 import type { AgentLease } from '../../store/store.ts';
 import { thisHolder } from '../../store/this-holder.ts';
 import { number } from '../codec.ts';
@@ -19,8 +19,6 @@ import type { Grant } from './lease-statements.ts';
 import { type LeaseRow, readStanding, standingLease } from './standing-lease.ts';
 
 const POLL_MS = 40;
-/** How much longer than its `waitMs` a call may wait for the database's answer. */
-export const ANSWER_MS = 400;
 
 /** Free, run out, or (after a contender has watched it stand still for its whole time) dead. */
 const ACQUIRE = statement(
@@ -72,15 +70,14 @@ export class Leases {
   ): Promise<AgentLease> {
     const wanted = { agentId, ttlMs, holderId: randomUUID(), holder: thisHolder(holder) };
     const contender = new Contender(this.#clock);
-    const end = this.#clock.monotonic() + waitMs;
-    const left = () => end - this.#clock.monotonic();
+    const start = this.#clock.monotonic();
     for (;;) {
-      const attempt = this.#try(wanted, contender);
-      const lease = await (waitMs > 0 ? answered(attempt, agentId, waitMs, left()) : attempt);
+      const lease = await this.#try(wanted, contender);
       if (lease) return lease;
       if (closing.aborted) throw new StoreClosedError();
-      if (left() <= 0) throw new LockTimeoutError(agentId, waitMs, contender.standing(agentId));
-      await sleep(this.#clock, Math.min(POLL_MS * (0.5 + Math.random()), left()));
+      const left = start + waitMs - this.#clock.monotonic();
+      if (left <= 0) throw new LockTimeoutError(agentId, waitMs, contender.standing(agentId));
+      await sleep(this.#clock, Math.min(POLL_MS * (0.5 + Math.random()), left));
     }
   }
 
@@ -124,28 +121,6 @@ export class Leases {
   #hold(grant: Omit<Grant, 'token'>, row: Row, asked: Reading): AgentLease {
     return this.held.add({ ...grant, token: number(row.lease_token) }, number(row.lease_expires_at), asked);
   }
-}
-
-/**
- * Whoever says how long to wait for a lease doesn't wait longer for a database that is silent, in real time. What
- * it grants later is given back.
- */
-async function answered(
-  attempt: Promise<AgentLease | undefined>,
-  agentId: string,
-  waitMs: number,
-  left: number,
-): Promise<AgentLease | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), Math.min(Math.max(left, 0) + ANSWER_MS, MAX_TTL_MS));
-  });
-  const first = await Promise.race([attempt, late]).finally(() => clearTimeout(timer));
-  if (first !== 'late') return first;
-  attempt.then((lease) => lease?.release()).catch(() => undefined);
-  throw new StoreUnavailableError(
-    `The database didn't answer within the ${waitMs} ms that this call was to wait for the lease on agent "${agentId}". A lease that it grants after all is given back. Try again, or pass a longer { waitMs }.`,
-  );
 }
 
 /**
