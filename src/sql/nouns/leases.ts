@@ -1,9 +1,4 @@
-import {
-  LockTimeoutError,
-  type StandingLease,
-  StoreClosedError,
-  StoreUnavailableError,
-} from '../../errors.ts';
+import { LockTimeoutError, type StandingLease, StoreClosedError } from '../../errors.ts';
 import { type Clock, sleep } from '../../model/clock.ts';
 import { randomUUID } from '../../model/crypto.ts';
 import { type Reading, readingOf } from '../../model/lease-time.ts';
