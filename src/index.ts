@@ -114,6 +114,8 @@ export type {
   BackupOptions,
   ClaimOptions,
   ConsistencyIssue,
+  ConsistencyOptions,
+  ConsistencyProgress,
   ConsistencyReport,
   ExtendedStore,
   ForkOptions,

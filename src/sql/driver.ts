@@ -93,6 +93,9 @@ export interface Driver {
   /** A consistent copy of the database while it is in use. */
   backup(backup: CheckedBackup & { path: string }): Promise<void>;
 
+  /** What the database itself finds wrong with what it is made of, where it can say. */
+  damage?(level: 'quick' | 'full'): Promise<string[]>;
+
   /** Throws if what is open isn't what its users find under its name any more. */
   present?(): Promise<void>;
 

@@ -23,6 +23,7 @@ import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
 import type {
   CheckedBackup,
+  CheckedCheck,
   CheckedClaim,
   CheckedDecision,
   CheckedFork,
@@ -244,8 +245,8 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return iterateToolCalls(patient(this.engine.queries), query);
   }
 
-  checkConsistency(agentId: string | undefined): Promise<ConsistencyReport> {
-    return checkConsistency(patient(this.engine.context), agentId);
+  checkConsistency(check: CheckedCheck): Promise<ConsistencyReport> {
+    return checkConsistency(patient(this.engine.context, check.signal), check);
   }
 
   async backup(backup: CheckedBackup): Promise<string> {

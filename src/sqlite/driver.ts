@@ -7,13 +7,14 @@ import {
   type Driver,
   KEY_BLOCK,
   type Row,
+  run,
   type Script,
   type Shapes,
   type SqlParam,
   type SqlValue,
   type Step,
 } from '../sql/driver.ts';
-import { type Shape, type Statement, statement } from '../sql/statement.ts';
+import { type Shape, type Statement, statement, statementOfArrays } from '../sql/statement.ts';
 import type { CheckedBackup } from '../store/arguments.ts';
 import type { Modes } from '../store/modes.ts';
 import { MEMORY } from '../store/paths.ts';
@@ -53,6 +54,10 @@ export const MAX_COMPILED = 1_000;
  * the processor and 10 MB of memory: it pays for those that are larger.
  */
 const SMALL_BYTES = 256 * 1024;
+
+/** They end after so many findings: a damaged file has more than anybody reads. */
+const INTEGRITY_CHECK = statementOfArrays('integrity_check', 'PRAGMA integrity_check(100)');
+const QUICK_CHECK = statementOfArrays('quick_check', 'PRAGMA quick_check(100)');
 
 interface Compiled {
   prepared: Prepared;
@@ -104,6 +109,11 @@ export class SqliteDriver implements Driver, Executor {
   /** From now on, no other files than those that lie there now are written to. */
   rememberFiles(): void {
     if (this.#path !== MEMORY) this.#identity = new FileIdentity(this.#path);
+  }
+
+  async damage(level: 'quick' | 'full'): Promise<string[]> {
+    const rows = await this.analyse(() => run(level === 'full' ? INTEGRITY_CHECK : QUICK_CHECK, []));
+    return rows.map(([text]) => String(text)).filter((text) => text !== 'ok');
   }
 
   async present(): Promise<void> {

@@ -26,6 +26,8 @@ import type {
   ApprovalDecision,
   BackupOptions,
   ClaimOptions,
+  ConsistencyOptions,
+  ConsistencyProgress,
   ForkOptions,
   LeaseOptions,
   WatchOptions,
@@ -65,6 +67,14 @@ export interface CheckedBackup {
   path: string | undefined;
   overwrite: boolean;
   signal: AbortSignal | undefined;
+}
+
+export interface CheckedCheck {
+  /** Undefined for everything. */
+  agentId: string | undefined;
+  level: 'quick' | 'full';
+  signal: AbortSignal | undefined;
+  onProgress: (progress: ConsistencyProgress) => void;
 }
 
 export interface CheckedDecision extends Decision {
@@ -233,6 +243,31 @@ export function checkWatch(options: WatchOptions | undefined): CheckedWatch {
   if (options === undefined) return { since: 0, signal: undefined };
   const { since = 0, signal } = fieldsOf('options', options, WATCH_KEYS);
   return { since: checkSince('since', since), signal: checkSignal(signal) };
+}
+
+const CHECK_KEYS = knownKeys<ConsistencyOptions>(NO_OPTION, {
+  agentId: true,
+  level: true,
+  signal: true,
+  onProgress: true,
+});
+
+export function checkCheck(what: string | ConsistencyOptions | undefined): CheckedCheck {
+  const options = typeof what === 'string' ? { agentId: what } : what === undefined ? {} : what;
+  const { agentId, level, signal, onProgress } = fieldsOf('options', options, CHECK_KEYS);
+  if (agentId !== undefined) validateAgentId(agentId);
+  if (level !== undefined && level !== 'quick' && level !== 'full') {
+    throw new ValidationError('level', 'must be "quick" or "full"');
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new ValidationError('onProgress', `must be a function, not ${describe(onProgress)}`);
+  }
+  return {
+    agentId,
+    level: level ?? (agentId === undefined ? 'quick' : 'full'),
+    signal: checkSignal(signal),
+    onProgress: onProgress ?? (() => undefined),
+  };
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -3,7 +3,7 @@ import { validateAgentId } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import type { MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord } from '../model/tool-call.ts';
-import { checkBackup, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
+import { checkBackup, checkCheck, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
 import { CheckedStore } from './checked-store.ts';
 import type {
   AgentStats,
@@ -17,6 +17,7 @@ import type {
   AgentLease,
   BackupOptions,
   ClaimOptions,
+  ConsistencyOptions,
   ConsistencyReport,
   ExtendedStore,
   HealthReport,
@@ -104,13 +105,11 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     return this.lifecycle.run('healthCheck', () => this.checkHealth());
   }
 
-  checkConsistency(agentId?: string): Promise<ConsistencyReport> {
+  checkConsistency(what?: string | ConsistencyOptions): Promise<ConsistencyReport> {
     return this.run(
       'checkConsistency',
-      () => {
-        if (agentId !== undefined) validateAgentId(agentId);
-      },
-      (backend) => backend.checkConsistency(agentId),
+      () => checkCheck(what),
+      (backend, check) => backend.checkConsistency(check),
     );
   }
 

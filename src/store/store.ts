@@ -1,3 +1,4 @@
+import type { LeaseHolder } from '../errors.ts';
 import type {
   AgentDocument,
   AgentInfo,
@@ -17,7 +18,6 @@ import type {
   TodoSnapshot,
   TurnCommit,
 } from '../model/agent.ts';
-import type { LeaseHolder } from '../errors.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
 import type {
@@ -186,6 +186,27 @@ export interface ConsistencyIssue {
   detail: string;
 }
 
+/** How far a check has come. */
+export interface ConsistencyProgress {
+  /** The database's own check, the rules that hold between rows, or the reading of every stored JSON text. */
+  part: 'database' | 'rules' | 'payloads';
+  /** Agents whose rules were checked, or rows whose texts were read. */
+  done: number;
+}
+
+export interface ConsistencyOptions {
+  /** One agent. Default: everything. */
+  agentId?: string | undefined;
+  /**
+   * `quick`: the rules between rows, and SQLite's `quick_check`. `full`: also every stored JSON text, and SQLite's
+   * `integrity_check`. Default: `full` for one agent, `quick` for everything.
+   */
+  level?: 'quick' | 'full' | undefined;
+  /** Ends the check. */
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: ConsistencyProgress) => void) | undefined;
+}
+
 export interface ConsistencyReport {
   consistent: boolean;
   issues: ConsistencyIssue[];
@@ -231,7 +252,10 @@ export interface BackupOptions {
 
 export interface ExtendedStore extends QueryableStore {
   healthCheck(): Promise<HealthReport>;
-  checkConsistency(agentId?: string): Promise<ConsistencyReport>;
+  /**
+   * Checks what every write keeps true, of one agent (by its id) or of everything. Agents may go on working.
+   */
+  checkConsistency(what?: string | ConsistencyOptions): Promise<ConsistencyReport>;
   getMetrics(): StoreMetrics;
   batchFork(agentId: string, count: number): Promise<string[]>;
   /** Leases agents that nobody holds and that died while running or whose approvals are all decided. */

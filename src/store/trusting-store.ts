@@ -17,6 +17,7 @@ import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
 import type {
   CheckedBackup,
+  CheckedCheck,
   CheckedClaim,
   CheckedDecision,
   CheckedFork,
@@ -90,7 +91,7 @@ export interface TrustingExtendedStore extends TrustingStore {
   iterateMessages(query: MessageQuery): Paged<unknown, MessageRecord>;
   iterateToolCalls(query: ToolCallQuery): Paged<unknown, AgentToolCallRecord>;
 
-  checkConsistency(agentId: string | undefined): Promise<ConsistencyReport>;
+  checkConsistency(check: CheckedCheck): Promise<ConsistencyReport>;
   /** New agents of these ids, all or none of them. */
   batchFork(agentId: string, agentIds: string[]): Promise<string[]>;
   claimResumable(claim: CheckedClaim): Promise<AgentLease[]>;

@@ -57,8 +57,11 @@ describe('the check of a PostgreSQL database', () => {
     if (agent !== undefined) expect(await rulesOf(agent)).toContain(rule);
   });
 
-  it.each(BROKEN_TEXTS)('of one agent finds $what', async ({ rule, sql, agent }) => {
+  it.each(BROKEN_TEXTS)('H1 finds $what where texts are read', async ({ rule, sql, agent }) => {
     await tamper(sql);
     expect(await rulesOf(agent)).toEqual([rule]);
+    const { issues } = await store.checkConsistency({ level: 'full' });
+    expect(new Set(issues.map((issue) => issue.rule))).toEqual(new Set([rule]));
+    expect(issues.map((issue) => issue.agentId)).toContain(agent);
   });
 });

@@ -8,6 +8,7 @@ import { queryMessages } from '../../src/sql/query/messages.ts';
 import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts';
 import { aggregateStats } from '../../src/sql/query/statistics.ts';
 import { queryToolCalls } from '../../src/sql/query/tool-calls.ts';
+import { checkCheck } from '../../src/store/arguments.ts';
 import type { SessionQueryFilter } from '../../src/store/filters.ts';
 import {
   validateMessageFilter,
@@ -96,7 +97,7 @@ describe('on SQLite, another thread', () => {
   });
 
   it('checks the database', async () => {
-    const report = checkConsistency(context);
+    const report = checkConsistency(context, checkCheck(undefined));
     expect(await heavyReadsOf(() => report)).toBeGreaterThan(0);
     expect((await report).issues).toEqual([]);
   });

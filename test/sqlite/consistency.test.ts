@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { AgentNotFoundError } from '../../src/errors.ts';
+import { AgentNotFoundError, ValidationError } from '../../src/errors.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { BROKEN_TEXTS, fillForChecks, TAMPERINGS } from '../support/tampering.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
@@ -65,12 +65,61 @@ describe('the check of a SQLite database', () => {
     for (const issue of own) expect(issue.agentId).toBe(agent);
   });
 
-  it.each(BROKEN_TEXTS)('of one agent finds $what', async ({ sql, agent, rule }) => {
+  it.each(BROKEN_TEXTS)('H1 finds $what where texts are read', async ({ sql, agent, rule }) => {
     const checked = await tamperedWith(sql);
     const { issues } = await checked.checkConsistency(agent);
     expect(issues.map((issue) => issue.rule)).toEqual([rule]);
-    // The check of everything reads no payloads: it would take as long as the database is large.
+    // The quick check of everything reads no payloads: it would take as long as the database is large.
     expect((await checked.checkConsistency()).issues).toEqual([]);
+    expect((await checked.checkConsistency({ agentId: agent, level: 'quick' })).issues).toEqual([]);
+    const all = await checked.checkConsistency({ level: 'full' });
+    expect(all.issues.map((issue) => issue.agentId)).toContain(agent);
+    for (const issue of all.issues) {
+      expect(issue).toMatchObject({ rule, detail: expect.stringMatching(/ of \w+ \(tree \d+, /) });
+    }
+  });
+
+  it('H1 tells how far it is, and can be aborted', async () => {
+    const checked = await tamperedWith('');
+    const parts: string[] = [];
+    const { issues } = await checked.checkConsistency({
+      level: 'full',
+      onProgress: ({ part, done }) => {
+        expect(done).toBeGreaterThanOrEqual(0);
+        if (parts.at(-1) !== part) parts.push(part);
+      },
+    });
+    expect(issues).toEqual([]);
+    expect(parts).toEqual(['database', 'rules', 'payloads']);
+    for (const at of parts) {
+      const stop = new AbortController();
+      const checking = checked.checkConsistency({
+        level: 'full',
+        signal: stop.signal,
+        onProgress: ({ part }) => {
+          if (part === at) stop.abort(new Error(`enough at ${at}`));
+        },
+      });
+      await expect(checking).rejects.toThrow(`enough at ${at}`);
+    }
+    await expect(
+      checked.checkConsistency({ signal: AbortSignal.abort(new Error('before')) }),
+    ).rejects.toThrow('before');
+    expect((await checked.checkConsistency()).consistent).toBe(true);
+  });
+
+  it.each([
+    [{ level: 'deep' }, /level/],
+    [{ signal: 1 }, /signal/],
+    [{ onProgress: 1 }, /onProgress/],
+    [{ agent: 'a' }, /agent/],
+    [null, /options/],
+    [5, /options/],
+  ])('H1 refuses %j', async (options, named) => {
+    const checked = await tamperedWith('');
+    const error = await checked.checkConsistency(options as never).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ValidationError);
+    expect((error as Error).message).toMatch(named);
   });
 
   it('says of which agents it speaks, and does not go on for ever', async () => {

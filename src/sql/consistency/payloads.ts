@@ -1,8 +1,9 @@
 import type { ConsistencyIssue } from '../../store/store.ts';
 import { readState } from '../agent-state.ts';
 import type { AgentKeys } from '../directory.ts';
-import type { Driver, Row, SqlValue } from '../driver.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import { type Statement, statement } from '../statement.ts';
+import { brokenTexts } from './texts.ts';
 
 const PAGE = 200;
 
@@ -44,12 +45,14 @@ const OF_BRANCH = [
     'error',
     'approval',
     'audit',
+    'long_id',
+    'long_name',
   ]),
   source('compaction of version', 'compactions', 'branch', 'version', -1, ['messages', 'metadata']),
 ];
 const OF_AGENT = [
   source('agent key', 'agents', 'agent', 'agent', -1, ['lineage', 'metadata']),
-  source('head of agent key', 'heads', 'agent', 'agent', -1, ['breakpoint']),
+  source('head of agent key', 'heads', 'agent', 'agent', -1, ['breakpoint', 'failure', 'lease_by']),
   source('events up to', 'events', 'agent', 'cursor', -1, ['payload'], 'count'),
   source('to-dos version', 'todos', 'agent', 'version', -1, ['payload']),
   source('delta', 'deltas', 'agent', 'piece', -1, ['payload']),
@@ -65,15 +68,15 @@ const DOCUMENTS = statement(
 export async function* brokenPayloads(driver: Driver, keys: AgentKeys): AsyncGenerator<ConsistencyIssue> {
   const state = await driver.snapshot(() => readState(keys));
   for (const segment of state?.chain ?? []) {
-    for (const table of OF_BRANCH) yield* brokenTexts(driver, table, [keys.tree, segment.branch]);
+    for (const table of OF_BRANCH) yield* brokenRows(driver, table, [keys.tree, segment.branch]);
   }
-  for (const table of OF_AGENT) yield* brokenTexts(driver, table, [keys.tree, keys.agent]);
+  for (const table of OF_AGENT) yield* brokenRows(driver, table, [keys.tree, keys.agent]);
   for (const row of await driver.read(DOCUMENTS, [keys.tree, keys.agent])) {
-    yield* broken(row, ['payload'], `document ${row.kind} "${row.name}"`);
+    yield* brokenTexts(row, ['payload'], `document ${row.kind} "${row.name}"`);
   }
 }
 
-async function* brokenTexts(
+async function* brokenRows(
   driver: Driver,
   { what, texts, count, first, page }: Source,
   owner: SqlValue[],
@@ -81,29 +84,8 @@ async function* brokenTexts(
   let after = first;
   for (;;) {
     const rows = await driver.read(page, [...owner, after]);
-    for (const row of rows) yield* broken(row, texts, `${what} ${row.page_key}`, count);
+    for (const row of rows) yield* brokenTexts(row, texts, `${what} ${row.page_key}`, count);
     if (rows.length < PAGE) return;
     after = rows.at(-1)?.page_key ?? null;
-  }
-}
-
-function* broken(
-  row: Row,
-  texts: readonly string[],
-  where: string,
-  count?: string,
-): Generator<ConsistencyIssue> {
-  for (const column of texts) {
-    const text = row[column];
-    if (text === null || text === undefined) continue;
-    try {
-      const value: unknown = JSON.parse(String(text));
-      if (count !== undefined && !(Array.isArray(value) && value.length === Number(row[count]))) {
-        yield { rule: 'payload-json', detail: `${column} of ${where} isn't ${row[count]} of them` };
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      yield { rule: 'payload-json', detail: `${column} of ${where} isn't JSON: ${reason}` };
-    }
   }
 }

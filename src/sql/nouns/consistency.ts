@@ -1,7 +1,9 @@
-import { AgentNotFoundError } from '../../errors.ts';
+import { AgentNotFoundError, CorruptDataError } from '../../errors.ts';
+import type { CheckedCheck } from '../../store/arguments.ts';
 import type { ConsistencyIssue, ConsistencyReport } from '../../store/store.ts';
 import { number, text } from '../codec.ts';
 import { BRANCH_RULES } from '../consistency/branches.ts';
+import { everyBrokenPayload } from '../consistency/every-payload.ts';
 import { HEAD_RULES } from '../consistency/heads.ts';
 import { orphanedMetadata, orphanRules } from '../consistency/orphans.ts';
 import { OWNER_RULES } from '../consistency/owners.ts';
@@ -42,27 +44,77 @@ const ID = statement(
  * Checks what every commit, fork and deletion keeps true, of one agent or of everything. Each look is at
  * one moment, and none needs another, so agents may go on working meanwhile.
  */
-export async function checkConsistency(context: SqlContext, agentId?: string): Promise<ConsistencyReport> {
+export async function checkConsistency(context: SqlContext, check: CheckedCheck): Promise<ConsistencyReport> {
   const issues: ConsistencyIssue[] = [];
-  const source = agentId === undefined ? everyIssue(context.driver) : issuesOf(context, agentId);
-  for await (const issue of source) {
+  const { agentId, signal } = check;
+  const source =
+    agentId === undefined ? everyIssue(context.driver, check) : issuesOf(context, agentId, check);
+  signal?.throwIfAborted();
+  for (;;) {
+    const next = await unlessAborted(source.next(), signal);
+    if (next.done) break;
     if (issues.length === MAX_ISSUES) {
       issues.push({ rule: 'too-many-issues', detail: `The check ended after ${MAX_ISSUES} issues` });
       break;
     }
-    issues.push(issue);
+    issues.push(next.value);
   }
   return { consistent: issues.length === 0, issues, checkedAt: new Date(context.driver.clock.now()) };
 }
 
-async function* everyIssue(driver: Driver): AsyncGenerator<ConsistencyIssue> {
+/** What is under way in the database goes on to its end, and nobody waits for it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+async function* everyIssue(
+  driver: Driver,
+  { level, signal, onProgress }: CheckedCheck,
+): AsyncGenerator<ConsistencyIssue> {
+  for (const detail of (await driver.damage?.(level)) ?? []) yield { rule: 'database-file', detail };
+  onProgress({ part: 'database', done: 1 });
+  yield* readable(brokenRules(driver, onProgress, signal));
+  if (level === 'quick') return;
+  let read = 0;
+  const onRows = (rows: number) => {
+    signal?.throwIfAborted();
+    read += rows;
+    onProgress({ part: 'payloads', done: read });
+  };
+  for (const broken of everyBrokenPayload(driver, onRows)) yield* readable(broken);
+}
+
+/** Pages that can't be read are a finding; whatever else can be read is checked all the same. */
+async function* readable(source: AsyncGenerator<ConsistencyIssue>): AsyncGenerator<ConsistencyIssue> {
+  try {
+    yield* source;
+  } catch (error) {
+    if (!(error instanceof CorruptDataError)) throw error;
+    yield { rule: 'database-file', detail: error.message };
+  }
+}
+
+async function* brokenRules(
+  driver: Driver,
+  onProgress: CheckedCheck['onProgress'],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ConsistencyIssue> {
   const rules = rulesOf(driver.dialect);
-  for (let after = 0; after < END; ) {
+  for (let after = 0, done = 0; after < END; ) {
+    signal?.throwIfAborted();
     const from = after;
     const [last] = await driver.read(PAGE_END, [from]);
     after = last ? number(last.tree) : END;
     // Keys without a head fall into a page, too: what is left of them is found.
     yield* await driver.analyse(() => broken(rules, RANGE, [from + 1, after]));
+    done += last ? AGENTS_PER_PAGE : 0;
+    onProgress({ part: 'rules', done });
   }
   yield* orphanedMetadata(driver);
   for (let after = ''; ; ) {
@@ -78,6 +130,7 @@ async function* everyIssue(driver: Driver): AsyncGenerator<ConsistencyIssue> {
 async function* issuesOf(
   { driver, directory }: SqlContext,
   agentId: string,
+  { level }: CheckedCheck,
 ): AsyncGenerator<ConsistencyIssue> {
   // What is remembered says nothing about what is stored.
   directory.forget(agentId);
@@ -94,6 +147,7 @@ async function* issuesOf(
     throw new AgentNotFoundError(agentId);
   }
   for (const issue of found) yield { ...issue, agentId };
+  if (level === 'quick') return;
   for await (const issue of brokenPayloads(driver, keys)) yield { ...issue, agentId };
 }
 
