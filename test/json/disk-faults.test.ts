@@ -1,0 +1,138 @@
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { StoreUnavailableError } from '../../src/errors.ts';
+import { answers, asks, progress, user } from '../../src/testing/samples.ts';
+import { type Workspace, workspaces } from './helpers.ts';
+
+// Node's own file handles are made to fail, and to count, as disks do.
+
+const workspace = workspaces();
+const restore: (() => void)[] = [];
+
+afterEach(() => {
+  for (const undo of restore.splice(0)) undo();
+});
+
+type Handles = Pick<FileHandle, 'write' | 'writeFile' | 'truncate' | 'sync' | 'datasync'>;
+
+async function handles(space: Workspace): Promise<Handles> {
+  const handle = await open(space.outside, 'r');
+  const prototype = Object.getPrototypeOf(handle) as Handles;
+  await handle.close();
+  return prototype;
+}
+
+/** Puts something in the place of a method, until it is put back. */
+function replace<K extends keyof Handles>(target: Handles, name: K, method: Handles[K]): () => void {
+  const original = target[name];
+  const undo = () => {
+    target[name] = original;
+  };
+  target[name] = method;
+  restore.push(undo);
+  return undo;
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`${code}: no`), { code });
+}
+
+describe('a disk that is full in the midst of a write', () => {
+  it('J3 refuses the commit, and nothing of it is there later', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    await store.appendMessages('a', [user('two')]);
+    const before = await readFile(await space.logOf('a'));
+    const target = await handles(space);
+    const write = target.write as (...given: unknown[]) => Promise<unknown>;
+    const undo = replace(target, 'write', async function (this: FileHandle, ...given: unknown[]) {
+      const [bytes, , , position] = given as [Buffer, number, number, number];
+      await write.call(this, bytes, 0, 20, position);
+      throw failure('ENOSPC');
+    } as FileHandle['write']);
+    await expect(store.appendMessages('a', [user('refused')])).rejects.toThrow(/ENOSPC.*free some space/);
+    expect(await readFile(await space.logOf('a'))).toEqual(before);
+    expect(await store.loadMessages('a')).toEqual([user('one'), user('two')]);
+    undo();
+    await store.appendMessages('a', [user('three')]);
+    expect(await store.loadMessages('a')).toEqual([user('one'), user('two'), user('three')]);
+    expect(await (await space.reopen()).loadMessages('a')).toHaveLength(3);
+  });
+
+  it('J3 and takes nothing back either: what was refused is cut off before the next write', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    await store.appendMessages('a', [user('two')]);
+    const target = await handles(space);
+    // The whole line is there, and the disk won't say that it keeps it.
+    const undone = (['datasync', 'truncate'] as const).map((name) =>
+      replace(target, name, async () => {
+        throw failure('EIO');
+      }),
+    );
+    await expect(store.appendMessages('a', [user('refused')])).rejects.toThrow(StoreUnavailableError);
+    expect(await readFile(await space.logOf('a'), 'utf8')).toContain('refused');
+    expect(await store.loadMessages('a'), 'a read knows of it').toHaveLength(2);
+    await expect(store.appendMessages('a', [user('refused')])).rejects.toThrow(StoreUnavailableError);
+    for (const undo of undone) undo();
+    await store.appendMessages('a', [user('three')]);
+    expect(await readFile(await space.logOf('a'), 'utf8')).not.toContain('refused');
+    expect(await (await space.reopen()).loadMessages('a')).toEqual([user('one'), user('two'), user('three')]);
+  });
+});
+
+describe('what a commit costs', () => {
+  it('J1 is one write and one sync, however much is in it, and one for all that come together', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    const target = await handles(space);
+    const counts = { write: 0, writeFile: 0, truncate: 0, sync: 0, datasync: 0 };
+    for (const name of Object.keys(counts) as (keyof Handles)[]) {
+      const original = target[name] as (...given: unknown[]) => unknown;
+      replace(target, name, function (this: FileHandle, ...given: unknown[]) {
+        counts[name] += 1;
+        return original.apply(this, given);
+      } as never);
+    }
+    const cost = async (work: () => Promise<unknown>) => {
+      Object.assign(counts, { write: 0, writeFile: 0, truncate: 0, sync: 0, datasync: 0 });
+      await work();
+      return { ...counts };
+    };
+    const one = { write: 1, writeFile: 0, truncate: 0, sync: 0, datasync: 1 };
+    expect(await cost(() => store.appendEvent('a', progress('x')))).toEqual(one);
+    const turn = () =>
+      store.commit('a', {
+        messages: [asks('call'), answers('call')],
+        events: [progress('x')],
+        todos: { todos: ['x'] },
+        info: { status: 'running' },
+        snapshot: { id: 's' },
+        operationId: 'x',
+      });
+    expect(await cost(turn)).toEqual(one);
+    const together = () =>
+      Promise.all(Array.from({ length: 50 }, () => store.appendEvent('a', progress('x'))));
+    expect((await cost(together)).datasync).toBeLessThanOrEqual(2);
+    // The file, its folder, and the two folders between which it is moved.
+    const created = await cost(() => store.saveInfo('b', {}));
+    expect(created).toEqual({ write: 0, writeFile: 1, truncate: 0, sync: 4, datasync: 0 });
+    const saved = await cost(() => store.saveDocument('b', { kind: 'compression', name: 'x', content: 1 }));
+    expect(saved).toEqual({ write: 1, writeFile: 1, truncate: 0, sync: 3, datasync: 1 });
+  });
+
+  it('J1 is 17 bytes beside the text, as in 3.0.0-alpha.1', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    await store.appendEvent('a', progress('x'.repeat(200)));
+    const line = (await readFile(await space.logOf('a'), 'utf8')).trimEnd().split('\n').at(-1) ?? '';
+    const text = JSON.stringify(JSON.parse(line)[2]);
+    expect(line.length - text.length).toBe(17);
+    expect(join(line)).toContain(text);
+  });
+});
