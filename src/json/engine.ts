@@ -50,7 +50,7 @@ export class Engine {
       readOnly,
       fenced: lock?.fenced === true,
     });
-    this.leases = new Leases(lock?.generation ?? 0, clock, holder);
+    this.leases = new Leases(lock?.generation ?? 0, clock, holder, () => lock?.look());
     this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));

@@ -36,12 +36,20 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #clock: Clock;
+  /** Ends all of them where another process has the store by now. */
+  readonly #look: () => void;
   readonly #holder: string | undefined;
   #lastToken: number;
   #closed = false;
 
   /** `holder`: the name under which leases are held, unless a call says another. */
-  constructor(generation: number, clock: Clock, holder: string | undefined) {
+  constructor(
+    generation: number,
+    clock: Clock,
+    holder: string | undefined,
+    look: () => void = () => undefined,
+  ) {
+    this.#look = look;
     this.#clock = clock;
     this.#holder = holder;
     this.#lastToken = generation * TOKENS_PER_GENERATION;
@@ -112,6 +120,7 @@ export class Leases {
 
   /** The holder; one whose time ran out is none any more. */
   #current(agentId: string): Held | undefined {
+    this.#look();
     const held = this.#held.get(agentId);
     if (held && held.deadline <= this.#clock.monotonic()) {
       this.#end(agentId, held, 'it ran out before it was renewed');

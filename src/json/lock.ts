@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreBusyError, StoreUnavailableError } from '../errors.ts';
 import { type Clock, sleep, type Timer } from '../model/clock.ts';
@@ -91,6 +91,11 @@ export class StoreLock implements Guard {
   /** Aborted when another process has taken the lock. */
   get lost(): AbortSignal {
     return this.#loss.signal;
+  }
+
+  /** After a pause, at once: whether another process has taken the lock. */
+  look(): void {
+    if (!this.lost.aborted && !this.#isSure() && !existsSync(this.#path(this.#current))) this.#lose();
   }
 
   /** Throws if another process has taken the lock, or may be about to. */

@@ -201,7 +201,9 @@ describe('a holder that stood still', () => {
     expect(lock.lost.aborted).toBe(true);
     await lock.release();
     await other.check();
-    expect(await readdir(root)).toEqual(['lock.2']);
+    const left = await readdir(root);
+    expect(left).toHaveLength(1);
+    expect(left).not.toEqual(['lock.1']);
   });
 
   it('J2 and one that concluded that it is gone never both have it, whoever comes first', async () => {
@@ -228,6 +230,18 @@ describe('a holder that stood still', () => {
       await other.check();
       await other.release();
     }
+  });
+
+  it('J2 knows before anything else that its leases are another’s to give out', async () => {
+    const { root } = await workspace();
+    const clocks = [new MovableClock(), new MovableClock()] as const;
+    await using store = new JSONStore(root, withClock(clocks[0]));
+    await store.saveInfo('a', {});
+    const lease = await store.acquireAgentLock('a', { ttlMs: 3_600_000 });
+    await clocks[0].pause(20_000);
+    expect(lease.signal.aborted, 'nobody took it').toBe(false);
+    await clocks[1].advanceUntil(acquire(root, clocks[1], elsewhere), 500);
+    expect(lease.signal.aborted).toBe(true);
   });
 
   it('J2 notices that its lock was removed by hand, and opens the folder anew', async () => {
