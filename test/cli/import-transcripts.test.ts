@@ -79,7 +79,8 @@ describe.each(transcriptFiles)('$name on SQLite', ({ path, counts }) => {
 
   it('may be more than its reader wants to see', async () => {
     const args = ['messages', '--limit', '10000', '--json', ...flags];
-    expect(await startKode(args, folder).closeEarly()).toEqual({ code: 0, stderr: '' });
+    const running = await startKode(args, folder);
+    expect(await running.closeEarly()).toEqual({ code: 0, stderr: '' });
   });
 
   it('is there once after another import', async () => {

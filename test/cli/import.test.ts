@@ -136,7 +136,7 @@ describe('kode import', () => {
         ...conversation,
       ]),
     );
-    const running = startKode(['import', file, ...FORMAT, ...flags], folder);
+    const running = await startKode(['import', file, ...FORMAT, ...flags], folder);
     const store = await openStore();
     while ((await store.aggregateStats()).totalMessages === 0) await setTimeout(10);
     running.kill();

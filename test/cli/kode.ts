@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { run } from '../../src/cli/program.ts';
+import { bundle } from '../support/bundle.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const loader = import.meta.resolve('tsx');
+const main = new URL('../../src/cli/main.ts', import.meta.url);
 
 export interface Outcome {
   code: number | null;
@@ -22,8 +21,12 @@ export interface Running {
 }
 
 /** Begins a command line of its own process, in a folder and with variables of the test's choice. */
-export function startKode(args: string[], cwd: string, env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, ['--import', loader, main, ...args], {
+export async function startKode(
+  args: string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Running> {
+  const child = spawn(process.execPath, [await bundle(main), ...args], {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -49,8 +52,8 @@ export function startKode(args: string[], cwd: string, env: Record<string, strin
 }
 
 /** Runs a command line in a process of its own. */
-export function spawnKode(args: string[], cwd: string, env?: Record<string, string>): Promise<Outcome> {
-  return startKode(args, cwd, env).ended;
+export async function spawnKode(args: string[], cwd: string, env?: Record<string, string>): Promise<Outcome> {
+  return (await startKode(args, cwd, env)).ended;
 }
 
 /** Runs a command line in this process. Its paths have to be absolute. */

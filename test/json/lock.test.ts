@@ -16,7 +16,8 @@ import { systemClock, withClock } from '../../src/model/clock.ts';
 import { modesOf } from '../../src/store/modes.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { user } from '../../src/testing/samples.ts';
-import { bundled, type Child, startChild } from './child.ts';
+import { bundle } from '../support/bundle.ts';
+import { type Child, startChild } from './child.ts';
 import { workspaces } from './helpers.ts';
 
 const workspace = workspaces();
@@ -286,7 +287,7 @@ const canUnshare = spawnSync('unshare', ['-p', '-f', 'true']).status === 0;
 describe.runIf(canUnshare)('two containers with one hostname', () => {
   /** A process in a PID namespace of its own. */
   async function contained(root: string) {
-    const script = await bundled(new URL('./namespace.child.ts', import.meta.url));
+    const script = await bundle(new URL('./namespace.child.ts', import.meta.url));
     const args = ['-p', '-f', '--kill-child', process.execPath, script, root];
     const child = spawn('unshare', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const ended = once(child, 'exit');

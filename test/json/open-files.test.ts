@@ -3,14 +3,14 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { OpenFiles } from '../../src/json/open-files.ts';
-import { bundled } from './child.ts';
+import { bundle } from '../support/bundle.ts';
 import { workspaces } from './helpers.ts';
 
 const workspace = workspaces();
 
 /** Runs the child under a limit of open files, and gives back what it printed. */
 async function run(root: string, what: string, limit = 1_000): Promise<{ out: string; errors: string }> {
-  const script = await bundled(new URL('./files.child.ts', import.meta.url));
+  const script = await bundle(new URL('./files.child.ts', import.meta.url));
   const command = `ulimit -n ${limit} && exec "$0" --expose-gc "$@"`;
   const child = spawn('sh', ['-c', command, process.execPath, script, root, what]);
   let [out, errors] = ['', ''];

@@ -43,7 +43,7 @@ async function install(version: string, code: string): Promise<void> {
 }
 
 async function run(): Promise<string> {
-  const child = startChild(pathToFileURL(join(project, 'program.ts')), { cwd: project });
+  const child = startChild(pathToFileURL(join(project, 'program.ts')), { cwd: project, inPlace: true });
   return (await child.rest()).join('\n');
 }
 
