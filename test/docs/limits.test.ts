@@ -5,6 +5,9 @@ import * as agent from '../../src/agent/agent.ts';
 import * as partStream from '../../src/agent/part-stream.ts';
 import * as template from '../../src/agent/template.ts';
 import * as turnQueue from '../../src/agent/turn-queue.ts';
+import * as lockEnd from '../../src/json/lock-end.ts';
+import * as logFile from '../../src/json/log-file.ts';
+import * as openFiles from '../../src/json/open-files.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
 import * as batches from '../../src/postgres/batch.ts';
@@ -50,6 +53,11 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [units.MAX_TRIES],
   'PostgreSQL: `close()`': [postgresStore.CLOSE_MS],
   "The database's answer to `healthCheck`": [health.DATABASE_MS],
+  "JSON files: how long a lock stands still before it is taken over, where its process can't be seen": [
+    lockEnd.DEAD_MS,
+  ],
+  'JSON files: files open at a time, of all stores of the process': [openFiles.MAX_OPEN_FILES],
+  'JSON files: the piece of a line that a crash cut off, kept as `.torn`': [logFile.MAX_TORN_BYTES],
   'Attempts at a commit without a lease that others overtake': [committer.MAX_TRIES],
   "A tool's call": [],
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
