@@ -82,7 +82,8 @@ export class Agent {
       if (lease.agentId !== agentId)
         throw new ValidationError('lease', `is the lease of agent "${lease.agentId}"`);
       const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
-      return Agent.#start({ store, model, template: readyTemplate(chosen), givenTemplate: chosen }, lease);
+      const parts = { store, model, template: readyTemplate(chosen), givenTemplate: chosen };
+      return Agent.#start(parts, lease, given !== undefined);
     };
     if (given !== undefined) return start(given);
     const lease = await store.acquireAgentLock(agentId, { waitMs, ttlMs, holder });
@@ -108,9 +109,10 @@ export class Agent {
     return Agent.resume(agentId, options);
   }
 
-  static async #start(parts: Omit<Parts, 'journal'>, lease: AgentLease): Promise<Agent> {
+  static async #start(parts: Omit<Parts, 'journal'>, lease: AgentLease, given = false): Promise<Agent> {
     const journal = new Journal(parts.store, lease);
     await journal.load();
+    journal.isWorkers = given && journal.info.attempts > 0;
     await recover(journal, parts.template);
     return new Agent({ ...parts, journal });
   }

@@ -16,6 +16,13 @@ export function isOfStore(error: unknown): boolean {
   return error instanceof KodeError && OF_STORE.has(error.code);
 }
 
+/** A short name of the failure. */
+export function codeOf(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  const found = [code, name].find((one) => typeof one === 'string' && /^\w{1,100}$/.test(one));
+  return typeof found === 'string' ? found : 'Error';
+}
+
 /** What to tell the model and the record of a failure: the message, never the stack. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message || error.name;

@@ -32,6 +32,8 @@ export class Journal {
   /** The store's: an agent goes by it. */
   readonly clock: Clock;
   #info: AgentInfo | undefined;
+  /** The agent was given to a worker, and this is its lease: see `claimResumable`. */
+  isWorkers = false;
   messageCount = 0;
   todos: TodoSnapshot | undefined;
   /** What the model sees: the last compaction's messages, and those that follow. */
@@ -171,14 +173,20 @@ export class Journal {
   }
 
   #note(given: AgentInfoInput | undefined, { version, messageCount }: CommitResult): void {
-    const { status, metadata } = given ?? {};
+    const { status, metadata, failure } = given ?? {};
+    const { failure: former, ...info } = this.info;
+    const isOver = status === 'idle' || failure === null;
+    const at = new Date(this.clock.now());
+    const last = failure ? { ...failure, at: failure.at ?? at } : isOver ? undefined : former;
     this.#info = {
-      ...this.info,
+      ...info,
+      ...(isOver && { attempts: 0 }),
+      ...(last && { failure: last }),
       ...(status === undefined ? {} : { status }),
       ...(metadata === undefined ? {} : { metadata: asStored(metadata) }),
       version,
       messageCount,
-      updatedAt: new Date(this.clock.now()),
+      updatedAt: at,
     };
   }
 

@@ -2,7 +2,7 @@ import type { ContentBlock, Message } from '../model/message.ts';
 import { askModel, type StepAnswer } from './ask-model.ts';
 import { compactIfLarge } from './compaction.ts';
 import { ApprovalRequiredError } from './errors.ts';
-import { isOfStore, messageOf } from './failure.ts';
+import { codeOf, isOfStore, messageOf } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
 import { repeatedTurn } from './repeated-turn.ts';
 import { runCalls } from './run-calls.ts';
@@ -17,6 +17,9 @@ export interface TurnInput {
   /** Names the input, so that it is stored once however often it is sent. */
   operationId: string | undefined;
 }
+
+/** What is kept of an error's message. */
+const MAX_REASON = 2_000;
 
 /** How a turn ended. */
 export interface Ending {
@@ -33,7 +36,10 @@ export interface Ending {
 export async function runTurn(turn: Turn, input: TurnInput | undefined): Promise<Ending> {
   const answered = input && (await acceptInput(turn, input));
   if (answered !== undefined) return showAgain(turn, answered);
-  if (turn.journal.status !== 'running') await record(turn, { info: { status: 'running' } }, [started(turn)]);
+  const { status, isWorkers } = turn.journal;
+  // Who goes on by hand begins anew; a worker's attempts stay counted.
+  const info = { status: 'running' as const, ...(isWorkers ? {} : { failure: null }) };
+  if (status !== 'running') await record(turn, { info }, [started(turn)]);
   try {
     return await takeSteps(turn);
   } catch (error) {
@@ -163,7 +169,8 @@ async function noteFailure(turn: Turn, error: unknown): Promise<void> {
   if (turn.journal.lease.signal.aborted || isOfStore(error)) return;
   const event = { channel: 'progress' as const, type: 'error', turnId: turn.id, message: messageOf(error) };
   const notice: Notice = { event, part: { type: 'error', error } };
-  await record(turn, { info: { status: 'interrupted' } }, [notice]).catch(() => undefined);
+  const failure = { code: codeOf(error), message: messageOf(error).slice(0, MAX_REASON) };
+  await record(turn, { info: { status: 'interrupted', failure } }, [notice]).catch(() => undefined);
 }
 
 /** The conversation ends with a whole answer that asks for nothing. */

@@ -25,7 +25,7 @@ export function apply(state: AgentState, entry: Entry, now: number): void {
   if (entry.keep) cut(state, entry.keep, entry.branch === true);
   if (entry.messages) for (const message of entry.messages) state.conversation.messages.push(message);
   for (const change of entry.calls ?? []) applyCall(state.conversation, change, entry.n);
-  if (entry.info) applyInfo(state, entry.info);
+  if (entry.info) applyInfo(state, entry.info, entry.at);
   state.cursor += entry.events?.length ?? 0;
   if (entry.todos) {
     state.garbage += state.todos?.payload.length ?? 0;
@@ -97,9 +97,11 @@ function whole(change: CallChange): CallState {
   };
 }
 
-function applyInfo(state: AgentState, info: InfoChange): void {
+function applyInfo(state: AgentState, info: InfoChange, at: number): void {
   if (info.metadata !== undefined) state.garbage += state.info.metadata.length;
-  state.info = { ...state.info, ...info };
+  const { failure, ...rest } = info;
+  state.info = { ...state.info, ...rest };
+  if (failure !== undefined) state.info.failure = failure && { ...failure, at: failure.at ?? at };
 }
 
 function applyCompaction(

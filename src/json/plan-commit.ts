@@ -1,5 +1,6 @@
 import { AgentExistsError, ValidationError, VersionConflictError } from '../errors.ts';
 import type { CommitResult, LeaseToken } from '../model/agent.ts';
+import { attemptsAfter, type StoredFailure } from '../model/attempts.ts';
 import { CallBook, type CallState } from '../model/call-book.ts';
 import {
   type EncodedCommit,
@@ -57,6 +58,8 @@ export function planCommit(
     if (isNeeded(state, keep.messages)) entry.branch = true;
   }
   if (messages.length > 0) entry.messages = instants;
+  const failure = failureAfter(state, change, at);
+  if (failure !== state.info.failure) entry.info = { ...entry.info, failure };
   const calls = planCalls(conversation, { messages, instants, updates: change.updates, at });
   if (calls.length > 0) entry.calls = calls;
   if (change.events.length > 0) entry.events = change.events.map((event) => event.payload);
@@ -72,6 +75,12 @@ export function planCommit(
   }
   if (change.operation) entry.operation = { ...change.operation, recordedAt: options.now };
   return { entry, result: { version, messageCount, cursor: state.cursor + change.events.length } };
+}
+
+/** No worker is given an agent of this store: there are no attempts to count. */
+function failureAfter({ info }: AgentState, change: EncodedCommit, at: number): StoredFailure | null {
+  const before = { attempts: 0, retryAt: null, failure: info.failure };
+  return attemptsAfter(before, info.status, change, at).failure;
 }
 
 /** The same for an agent that isn't there yet. */

@@ -1,4 +1,5 @@
 import type { AgentStatus, Bookmark, CommitResult, DocumentKind } from '../model/agent.ts';
+import type { StoredFailure } from '../model/attempts.ts';
 import { Conversation } from './conversation.ts';
 import type { LogHeader, StoredOperation, StoredSnapshot, StoredTodos } from './entry.ts';
 
@@ -14,6 +15,7 @@ export interface InfoState {
   lastSfpIndex: number;
   lastBookmark: Bookmark | null;
   breakpoint: string | null;
+  failure: StoredFailure | null;
   /** JSON text. */
   metadata: string;
 }
@@ -89,6 +91,7 @@ export function emptyState(header: LogHeader, conversation = new Conversation())
       lastSfpIndex: -1,
       lastBookmark: null,
       breakpoint: null,
+      failure: null,
       metadata: '{}',
     },
     conversation,

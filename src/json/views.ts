@@ -36,6 +36,8 @@ export function toInfo(state: AgentState): AgentInfo {
     ...(breakpoint === null ? {} : { breakpoint }),
     metadata: toMetadata(info.metadata, header.agentId),
     version,
+    attempts: 0,
+    ...(info.failure === null ? {} : { failure: { ...info.failure, at: new Date(info.failure.at) } }),
   };
 }
 

@@ -17,6 +17,14 @@ export interface Bookmark {
   timestamp: number;
 }
 
+/** Why the last turn, or the last worker's attempt at it, ended. */
+export interface AgentFailure {
+  /** The error's code, or its name. */
+  code: string;
+  message: string;
+  at: Date;
+}
+
 export interface AgentInfo {
   agentId: string;
   templateId: string;
@@ -38,10 +46,19 @@ export interface AgentInfo {
   metadata: Record<string, unknown>;
   /** Raised by one by every commit of state. Kept by the store. */
   version: number;
+  /** How often `claimResumable` gave the agent out since it made progress. Kept by the store. */
+  attempts: number;
+  /** Absent once the agent made progress. */
+  failure?: AgentFailure;
 }
 
-/** What a caller may say about an agent. `messageCount`, `version` and `updatedAt` are ignored. */
-export type AgentInfoInput = { [K in keyof AgentInfo]?: AgentInfo[K] | undefined };
+/**
+ * What a caller may say about an agent. `messageCount`, `version`, `updatedAt` and `attempts` are ignored. A
+ * `failure` of null forgets the attempts too.
+ */
+export type AgentInfoInput = { [K in Exclude<keyof AgentInfo, 'failure'>]?: AgentInfo[K] | undefined } & {
+  failure?: (Omit<AgentFailure, 'at'> & { at?: Date | undefined }) | null | undefined;
+};
 
 export interface TodoSnapshot {
   todos: unknown[];

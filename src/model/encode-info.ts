@@ -1,6 +1,7 @@
 import { ValidationError } from '../errors.ts';
 import {
   AGENT_STATUSES,
+  type AgentFailure,
   type AgentInfo,
   type AgentInfoInput,
   type AgentStatus,
@@ -25,6 +26,7 @@ export interface EncodedInfo {
   lastSfpIndex?: number;
   lastBookmark?: { seq: number; timestamp: number } | null;
   breakpoint?: string | null;
+  failure?: { code: string; message: string; at?: number } | null;
   /** Exact JSON text. */
   metadata?: string;
 }
@@ -48,6 +50,8 @@ const INFO_KEYS = knownKeys<AgentInfo>(
     breakpoint: true,
     metadata: true,
     version: true,
+    attempts: true,
+    failure: true,
   },
   '; anything else goes into metadata',
 );
@@ -86,8 +90,27 @@ export function encodeInfo(agentId: string, info: AgentInfoInput): EncodedInfo {
     const breakpoint: unknown = info.breakpoint;
     encoded.breakpoint = breakpoint === null ? null : checkText('info.breakpoint', breakpoint);
   }
+  if (info.failure !== undefined) encoded.failure = info.failure && encodeFailure(info.failure);
   if (info.metadata !== undefined) encoded.metadata = encodeMetadata('info.metadata', info.metadata);
   return encoded;
+}
+
+const FAILURE_KEYS = knownKeys<AgentFailure>('is no field of a failure', {
+  code: true,
+  message: true,
+  at: true,
+});
+
+function encodeFailure(failure: NonNullable<AgentInfoInput['failure']>): NonNullable<EncodedInfo['failure']> {
+  checkObject('info.failure', failure);
+  checkKeys('info.failure', failure, FAILURE_KEYS);
+  const { code, message, at } = failure;
+  validateName('info.failure.code', code);
+  return {
+    code,
+    message: checkText('info.failure.message', message),
+    ...(at === undefined ? {} : { at: toInstant('info.failure.at', at) }),
+  };
 }
 
 function checkStatus(value: unknown): AgentStatus {

@@ -20,6 +20,8 @@ export interface EncodedMessage {
   opens: OpenedCall[];
   /** `tool_use_id` of each tool_result block. */
   answers: string[];
+  /** An answer that was cut off. */
+  partial: boolean;
 }
 
 const MESSAGE_KEYS = knownKeys<Message & MessageRecord>('is no field of a message', {
@@ -81,6 +83,7 @@ function encodeAt(given: unknown, field: string, i: number | undefined): Encoded
     kinds: { text: false, tool_use: false, tool_result: false, other: false },
     opens: [],
     answers: [],
+    partial: fieldsOf(message.metadata)?.partial === true,
   };
   for (let n = 0; n < content.length; n += 1) encodeBlock(content[n], { field, i, n }, encoded);
   encoded.payload = writeJson(isRecord ? withoutRecord(message) : message, nameOf(field, i)) ?? 'null';

@@ -128,6 +128,9 @@ const STATE_COLUMNS: readonly [column: string, field: keyof HeadUpdate, type: st
   ['bookmark_seq', 'bookmarkSeq', 'bigint'],
   ['bookmark_at', 'bookmarkAt', 'bigint'],
   ['breakpoint', 'breakpoint', 'text'],
+  ['attempts', 'attempts', 'bigint'],
+  ['retry_at', 'retryAt', 'bigint'],
+  ['failure', 'failure', 'text'],
 ];
 
 function stateColumns(set: HeadGuard['set'], at: string, bind: Bind): string {

@@ -23,6 +23,10 @@ export interface HeadState {
   bookmarkSeq: number | null;
   bookmarkAt: number | null;
   breakpoint: string | null;
+  attempts: number;
+  retryAt: number | null;
+  /** JSON text. */
+  failure: string | null;
   /** Pieces of streamed text may be stored, which end with their step. */
   hasDeltas: boolean;
 }
@@ -68,7 +72,7 @@ function stateOf(own: string): string {
      FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
    SELECT h.tree, h.agent, h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
      h.unanswered_calls, h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
-     h.breakpoint, CASE WHEN EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent) THEN 1 ELSE 0 END AS has_deltas,
+     h.breakpoint, h.attempts, h.retry_at, h.failure, CASE WHEN EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent) THEN 1 ELSE 0 END AS has_deltas,
      c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
    FROM own h CROSS JOIN chain c ORDER BY c.depth`;
 }
@@ -130,6 +134,9 @@ function decodeState(rows: Row[]): AgentState | undefined {
     bookmarkSeq: numberOrNull(row.bookmark_seq),
     bookmarkAt: numberOrNull(row.bookmark_at),
     breakpoint: text(row.breakpoint),
+    attempts: number(row.attempts),
+    retryAt: numberOrNull(row.retry_at),
+    failure: text(row.failure),
     hasDeltas: number(row.has_deltas) === 1,
   };
   return {

@@ -59,6 +59,9 @@ export interface HeadUpdate {
   bookmarkSeq: number | null;
   bookmarkAt: number | null;
   breakpoint: string | null;
+  attempts: number;
+  retryAt: number | null;
+  failure: string | null;
 }
 
 /**

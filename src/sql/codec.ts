@@ -1,4 +1,5 @@
-import type { AgentInfo, AgentStatus } from '../model/agent.ts';
+import type { AgentFailure, AgentInfo, AgentStatus } from '../model/agent.ts';
+import type { StoredFailure } from '../model/attempts.ts';
 import type { CallState } from '../model/call-book.ts';
 import type { StoredApproval, StoredAudit } from '../model/call-update.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
@@ -17,7 +18,7 @@ function names<T extends string>(codes: Record<T, number>): T[] {
 }
 
 export const STATES: readonly ToolCallState[] = names(STATE_CODES);
-const STATUSES: readonly AgentStatus[] = names(STATUS_CODES);
+export const STATUSES: readonly AgentStatus[] = names(STATUS_CODES);
 
 export function number(value: SqlValue | undefined): number {
   return Number(value);
@@ -65,6 +66,8 @@ export const INFO_COLUMNS = [
   'heads.breakpoint',
   'heads.version',
   'agents.long_parent_call_id',
+  'heads.attempts',
+  'heads.failure',
 ] as const;
 
 /** A row that begins with these columns. Absent stays absent, and keys are assigned one by one: see `toRecord`. */
@@ -86,7 +89,14 @@ export function decodeInfo(row: readonly SqlValue[]): AgentInfo {
   }
   info.metadata = parseJson(row[8], () => `metadata of agent "${row[0]}"`) as Record<string, unknown>;
   info.version = number(row[16]);
+  info.attempts = number(row[18]);
+  if (row[19] !== null) info.failure = decodeFailure(row[19], row[0]);
   return info as AgentInfo;
+}
+
+function decodeFailure(stored: SqlValue | undefined, agentId: SqlValue | undefined): AgentFailure {
+  const failure = parseJson(stored, () => `failure of agent "${agentId}"`) as StoredFailure;
+  return { ...failure, at: new Date(failure.at) };
 }
 
 export function decodeBookmark(row: Row): { lastBookmark?: { seq: number; timestamp: number } } {

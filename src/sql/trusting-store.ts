@@ -18,6 +18,7 @@ import {
   type EncodedDocument,
   type EncodedEvent,
   emptyCommit,
+  encodeEvent,
 } from '../model/encode-commit.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
@@ -182,7 +183,13 @@ export class SqlTrustingStore implements TrustingExtendedStore {
   }
 
   claimResumable(claim: CheckedClaim): Promise<AgentLease[]> {
-    return this.engine.leases.claim(claim);
+    const { leases, committer, context } = this.engine;
+    return leases.claim(claim, (agentId, attempts) => {
+      const event = encodeEvent({ channel: 'monitor', type: 'failed', attempts }, 'event');
+      // Whoever missed it finds the reason in the agent's info.
+      const call = { resolve: () => undefined, reject: () => undefined };
+      committer.events.append(agentId, [event], context.driver.clock.now(), call);
+    });
   }
 
   decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {

@@ -33,7 +33,7 @@ const ADVANCE_STATE = statement(
   `UPDATE {heads} SET cursor = $3, last_at = $4, updated_at = $4, revision = revision + 1,
      version = $5, message_count = $6, call_count = $7, unlinked_calls = $8, unanswered_calls = $9,
      pending_approvals = $10, usage_count = $11, status = $12, last_sfp_index = $13, bookmark_seq = $14,
-     bookmark_at = $15, breakpoint = $16
+     bookmark_at = $15, breakpoint = $16, attempts = $17, retry_at = $18, failure = $19
    WHERE tree = $1 AND agent = $2`,
 );
 const TOUCH = statement(
@@ -135,6 +135,9 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
     set.bookmarkSeq,
     set.bookmarkAt,
     set.breakpoint,
+    set.attempts,
+    set.retryAt,
+    set.failure,
   ]);
 }
 

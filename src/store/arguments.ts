@@ -54,6 +54,7 @@ export interface CheckedClaim {
   limit: number;
   ttlMs: number;
   holder: string | undefined;
+  maxAttempts: number;
 }
 
 export interface CheckedWatch {
@@ -188,14 +189,23 @@ export function checkLeaseOptions(options: LeaseOptions | number | undefined): C
   return { ttlMs: checkTtl(ttlMs), waitMs: checkWait(waitMs), holder: checkHolder(holder) };
 }
 
-const CLAIM_KEYS = knownKeys<ClaimOptions>(NO_OPTION, { limit: true, ttlMs: true, holder: true });
+const CLAIM_KEYS = knownKeys<ClaimOptions>(NO_OPTION, {
+  limit: true,
+  ttlMs: true,
+  holder: true,
+  maxAttempts: true,
+});
+const DEFAULT_ATTEMPTS = 5;
 
 export function checkClaim(options: ClaimOptions): CheckedClaim {
-  const { limit, ttlMs, holder } = fieldsOf('options', options, CLAIM_KEYS);
+  const { limit, ttlMs, holder, maxAttempts = DEFAULT_ATTEMPTS } = fieldsOf('options', options, CLAIM_KEYS);
   if (!Number.isSafeInteger(limit) || limit < 1) {
     throw new ValidationError('limit', 'must be a whole number, 1 or more');
   }
-  return { limit, ttlMs: checkTtl(ttlMs), holder: checkHolder(holder) };
+  if (!Number.isSafeInteger(maxAttempts) || maxAttempts < 1) {
+    throw new ValidationError('maxAttempts', 'must be a whole number, 1 or more');
+  }
+  return { limit, ttlMs: checkTtl(ttlMs), holder: checkHolder(holder), maxAttempts };
 }
 
 function checkTtl(value: unknown = DEFAULT_TTL_MS): number {

@@ -237,6 +237,8 @@ export interface WatchOptions {
 }
 
 export interface ClaimOptions {
+  /** How often an agent that makes no progress is given out before it is `failed`. Default 5. */
+  maxAttempts?: number | undefined;
   limit: number;
   ttlMs?: number | undefined;
   /** As of `acquireAgentLock`. */

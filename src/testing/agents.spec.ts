@@ -84,6 +84,7 @@ export function agentsSpec(spec: Spec): void {
         const { createdAt, updatedAt, ...rest } = info;
         assert.deepEqual(rest, {
           agentId: 'bare',
+          attempts: 0,
           templateId: 'default',
           status: 'idle',
           configVersion: '1',

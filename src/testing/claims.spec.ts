@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { LeaseNotHeldError, LockTimeoutError } from '../errors.ts';
-import type { AgentStatus } from '../model/agent.ts';
+import type { AgentStatus, TurnCommit } from '../model/agent.ts';
 import type { AgentLease, ExtendedStore, Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
-import { asks, createAgent, minute, user } from './samples.ts';
+import { answers, asks, assistant, createAgent, minute, user } from './samples.ts';
 import { freeze } from './timing.ts';
 
 async function agentWith(store: Store, agentId: string, status: AgentStatus, minutes = 0): Promise<void> {
@@ -102,6 +102,94 @@ export function claimsSpec(spec: Spec): void {
       await createAgent(store, 'a');
       assert.deepEqual(await store.claimResumable({ limit: 10 }), []);
     });
+
+    spec.sharedClocked(
+      'M2 gives out again later and later what makes no progress, and then no more',
+      async (context) => {
+        const { clock, store } = context;
+        await agentWith(store, 'a', 'running');
+        await agentWith(store, 'calm', 'idle');
+        const given: number[] = [];
+        const start = clock.now();
+        for (let second = 0; second < 60; second += 1) {
+          const [lease] = await store.claimResumable({ limit: 10 });
+          if (lease) {
+            given.push(clock.now() - start);
+            assert.equal((await store.loadInfo('a'))?.attempts, given.length);
+            await lease.release();
+          } else await clock.advance(1_000);
+        }
+        assert.deepEqual(given, [0, 0, 1_000, 3_000, 7_000]);
+        const info = await (await context.another()).loadInfo('a');
+        assert.equal(info?.status, 'failed');
+        assert.equal(info?.attempts, 5);
+        assert.equal(info?.failure?.code, 'NO_PROGRESS');
+        assert.ok(info?.failure?.at instanceof Date && info.failure.message.includes('maxAttempts'));
+        const found = await store.querySessions({ status: 'failed' });
+        assert.deepEqual(
+          found.map(({ agentId }) => agentId),
+          ['a'],
+        );
+        assert.equal(info?.version, 1);
+        assert.deepEqual((await store.checkConsistency()).issues, []);
+      },
+    );
+
+    spec.sharedClocked('M2 tries again what failed, and keeps the reason', async ({ clock, store }) => {
+      await agentWith(store, 'a', 'running');
+      const failure = { code: 'MODEL_FAILED', message: 'out of order' };
+      for (let n = 1; n <= 2; n += 1) {
+        const [lease = assert.fail(`attempt ${n}`)] = await store.claimResumable({
+          limit: 1,
+          maxAttempts: 2,
+        });
+        await store.commit('a', { info: { status: 'interrupted', failure }, lease });
+        await lease.release();
+        const info = await store.loadInfo('a');
+        assert.deepEqual(info?.failure, { ...failure, at: new Date(clock.now()) });
+        assert.equal(info?.attempts, n);
+      }
+      assert.deepEqual(await store.claimResumable({ limit: 1, maxAttempts: 2 }), []);
+      const info = await store.loadInfo('a');
+      assert.equal(info?.status, 'failed');
+      assert.equal(info?.failure?.code, 'MODEL_FAILED');
+      // What was interrupted otherwise isn't a worker's.
+      await agentWith(store, 'b', 'interrupted');
+      await store.commit('b', { info: { status: 'interrupted', failure } });
+      await clock.advance(3_600_000);
+      assert.deepEqual(await store.claimResumable({ limit: 10 }), []);
+    });
+
+    spec.extended(
+      'M2 forgets the attempts with progress, and with whoever goes on by hand',
+      async ({ store }) => {
+        const ends: [string, TurnCommit, number][] = [
+          ['an answer', { messages: [assistant('x')] }, 0],
+          ['an input', { messages: [user('x')], info: { status: 'running' } }, 0],
+          ['a call that ended', { toolCalls: [{ toolCallId: 'c', state: 'completed', output: 1 }] }, 0],
+          ['a status', { info: { status: 'idle' } }, 0],
+          ['a new beginning', { info: { status: 'running', failure: null } }, 0],
+          ['a question to a tool', { messages: [asks('d')] }, 1],
+          ['half an answer', { messages: [{ ...assistant('x'), metadata: { partial: true } }] }, 1],
+          ['a sealed call', { toolCalls: [{ toolCallId: 'c', state: 'sealed', error: 'x' }] }, 1],
+          ['its results', { messages: [answers('c')] }, 1],
+          ['to-dos', { todos: { todos: [1] } }, 1],
+        ];
+        for (const [what, change, attempts] of ends) {
+          await store.commit(what, {
+            info: { status: 'running' },
+            messages: [user('go'), asks('c')],
+            expectedVersion: 0,
+          });
+          const [lease = assert.fail('a lease')] = await store.claimResumable({ limit: 1 });
+          await store.commit(what, { ...change, lease });
+          assert.equal((await store.loadInfo(what))?.attempts, attempts, what);
+          await store.saveInfo(what, { status: 'idle' }, { lease });
+          await lease.release();
+          assert.equal((await store.loadInfo(what))?.attempts, 0, what);
+        }
+      },
+    );
 
     spec.shared('shares the work among workers: each agent is claimed once', async (context) => {
       const workers = [context.store, await context.another(), await context.another()];

@@ -125,6 +125,7 @@ export function infoOf(agent: ModelAgent): Omit<AgentInfo, 'updatedAt'> {
     ...(agent.breakpoint === undefined ? {} : { breakpoint: agent.breakpoint }),
     metadata: agent.metadata,
     version: agent.version,
+    attempts: 0,
   };
 }
 

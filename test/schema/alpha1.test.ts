@@ -62,7 +62,9 @@ describe.each(Object.keys(OPENERS))('V1 a database of 3.0.0-alpha.1 on %s', (nam
 
   it('is read as that version read it', async () => {
     const expected = JSON.parse(await readFile(fixture(`${name}.expected.json`), 'utf8')) as Read;
-    expect(JSON.parse(JSON.stringify(await read(store)))).toEqual(expected);
+    // What infos have beside: nobody has tried these agents.
+    const now = JSON.stringify(await read(store)).replaceAll(',"attempts":0', '');
+    expect(JSON.parse(now)).toEqual(expected);
   });
 
   it('is consistent, where that can be asked', async () => {

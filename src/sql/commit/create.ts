@@ -35,6 +35,9 @@ export function newState(keys: AgentKeys, branch: number): AgentState {
       bookmarkSeq: null,
       bookmarkAt: null,
       breakpoint: null,
+      attempts: 0,
+      retryAt: null,
+      failure: null,
       hasDeltas: false,
     },
     chain: [
@@ -161,8 +164,8 @@ export function headRow({ keys, head }: AgentState, updatedAt: number): SqlValue
     null,
     0,
     null,
-    0,
-    null,
-    null,
+    head.attempts,
+    head.retryAt,
+    head.failure,
   ];
 }

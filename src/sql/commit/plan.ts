@@ -1,4 +1,5 @@
 import { ValidationError } from '../../errors.ts';
+import { attemptsAfter, type StoredFailure } from '../../model/attempts.ts';
 import { CallBook, type CallState } from '../../model/call-book.ts';
 import {
   type EncodedCommit,
@@ -11,7 +12,7 @@ import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared, segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';
-import { callColumns, callRow, kindBits } from '../codec.ts';
+import { callColumns, callRow, kindBits, parseJson, STATUSES } from '../codec.ts';
 import type { SqlValue } from '../driver.ts';
 import { ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
 import { eventRows } from './event-rows.ts';
@@ -84,6 +85,7 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   next.unansweredCalls += book.unansweredDelta;
   next.pendingApprovals += book.pendingDelta;
   next.usageCount += change.usage.length;
+  noteAttempts(head, next, change, at);
   if (endsStep(change)) next.hasDeltas = false;
   const snapshot = change.snapshot && planSnapshot(state, next, change.snapshot, at, options);
   if (snapshot) ops.push(snapshot.op);
@@ -164,6 +166,18 @@ function headAfter(head: HeadState, info: EncodedInfo | undefined): HeadState {
   }
   if (breakpoint !== undefined) next.breakpoint = breakpoint === null ? null : JSON.stringify(breakpoint);
   return next;
+}
+
+/** On the hot path there is nothing to note. */
+function noteAttempts(head: HeadState, next: HeadState, change: EncodedCommit, at: number): void {
+  const { attempts, retryAt, failure } = head;
+  if (attempts === 0 && retryAt === null && failure === null && !change.info?.failure) return;
+  const stored = failure === null ? null : (parseJson(failure, 'the failure of an agent') as StoredFailure);
+  const status = STATUSES[head.status] ?? 'idle';
+  const after = attemptsAfter({ attempts, retryAt, failure: stored }, status, change, at);
+  next.attempts = after.attempts;
+  next.retryAt = after.retryAt;
+  next.failure = after.failure && JSON.stringify(after.failure);
 }
 
 const CALL_COLUMNS = Object.keys(TABLES.tool_calls.columns);

@@ -9,6 +9,7 @@ import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { Row } from '../driver.ts';
 import { statement } from '../statement.ts';
+import { CLAIM } from './claim.ts';
 import { HeldLeases } from './held-leases.ts';
 import type { Grant } from './lease-statements.ts';
 import { type LeaseRow, readStanding, standingLease } from './standing-lease.ts';
@@ -24,23 +25,6 @@ const ACQUIRE = statement(
      AND (lease_holder_id IS NULL OR lease_expires_at <= {now} OR (lease_token = $6 AND lease_expires_at = $7))
    RETURNING lease_token, lease_expires_at`,
 );
-
-const CLAIM = statement('claim_resumable', {
-  sqlite: claimText(''),
-  postgres: claimText('FOR UPDATE SKIP LOCKED'),
-});
-
-function claimText(locking: string): string {
-  return `UPDATE {heads} SET lease_token = lease_token + 1, lease_holder_id = $1, lease_ttl = $2, lease_by = $4,
-     lease_expires_at = {now} + $2
-     WHERE (tree, agent) IN (
-       SELECT tree, agent FROM {heads}
-       WHERE status <> 0 AND status IN (1, 2) AND (status = 1 OR pending_approvals = 0)
-         AND (lease_holder_id IS NULL OR lease_expires_at <= {now})
-       ORDER BY updated_at, agent LIMIT $3 ${locking})
-     RETURNING tree, agent, lease_token, lease_expires_at, updated_at,
-       (SELECT a.agent_id FROM {agents} a WHERE a.tree = {heads}.tree AND a.agent = {heads}.agent) AS agent_id`;
-}
 
 /** Gets leases; `held` keeps them alive and gives them back. */
 export class Leases {
@@ -76,19 +60,30 @@ export class Leases {
     }
   }
 
-  async claim({ limit, ttlMs, holder = this.#holder }: CheckedClaim): Promise<AgentLease[]> {
+  /** `onGivenUp` is told of agents that have had all their attempts. */
+  async claim(
+    { limit, ttlMs, maxAttempts, holder = this.#holder }: CheckedClaim,
+    onGivenUp: (agentId: string, attempts: number) => void,
+  ): Promise<AgentLease[]> {
     const wanted = { ttlMs, holderId: randomUUID(), holder: thisHolder(holder) };
-    const asked = readingOf(this.#clock);
-    const params = [wanted.holderId, ttlMs, limit, JSON.stringify(wanted.holder)];
-    const rows = await this.#context.driver.write(CLAIM, params);
-    // RETURNING has no order: what was left alone longest comes first here too.
-    rows.sort((a, b) => number(a.updated_at) - number(b.updated_at) || number(a.agent) - number(b.agent));
-    return rows.map((row) => {
-      const agentId = String(row.agent_id);
-      const keys = { tree: number(row.tree), agent: number(row.agent) };
-      this.#context.directory.remember(agentId, keys);
-      return this.#hold({ ...wanted, agentId, keys }, row, asked);
-    });
+    const claimed: AgentLease[] = [];
+    for (;;) {
+      const asked = readingOf(this.#clock);
+      const left = limit - claimed.length;
+      const params = [wanted.holderId, ttlMs, left, JSON.stringify(wanted.holder), maxAttempts];
+      const rows = await this.#context.driver.write(CLAIM, params);
+      // RETURNING has no order: what was left alone longest comes first here too.
+      rows.sort((a, b) => number(a.updated_at) - number(b.updated_at) || number(a.agent) - number(b.agent));
+      for (const row of rows) {
+        const agentId = String(row.agent_id);
+        const keys = { tree: number(row.tree), agent: number(row.agent) };
+        this.#context.directory.remember(agentId, keys);
+        if (row.lease_holder_id === null) onGivenUp(agentId, number(row.attempts));
+        else claimed.push(this.#hold({ ...wanted, agentId, keys }, row, asked));
+      }
+      // Those who were given up took the place of others.
+      if (rows.length < left || claimed.length >= limit) return claimed;
+    }
   }
 
   async #try(wanted: Omit<Grant, 'keys' | 'token'>, contender: Contender): Promise<AgentLease | undefined> {
