@@ -1,8 +1,7 @@
-import { resolve } from 'node:path';
-import { StoreConfigError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import type { JSONStoreOptions } from '../store/config.ts';
+import { givenPath } from '../store/paths.ts';
 import { Engine } from './engine.ts';
 import { explainFileError } from './file-errors.ts';
 import { type Settings, settingsOf } from './options.ts';
@@ -21,10 +20,7 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
     super(clockOf(options));
-    if (typeof baseDir !== 'string' || baseDir.trim() === '') {
-      throw new StoreConfigError('baseDir: must be the path of a folder.');
-    }
-    this.#root = resolve(baseDir);
+    this.#root = givenPath(baseDir, 'baseDir');
     this.#settings = settingsOf(options);
   }
 

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreConfigError } from '../../src/errors.ts';
+import { JSONStore } from '../../src/json/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { storePath } from '../../src/store/config.ts';
 import { createExtendedStore } from '../../src/store/factory.ts';
@@ -103,6 +104,7 @@ describe('S4 wherever a path is given', () => {
 
   it('the message names where', async () => {
     expect(() => new SqliteStore(':memory:', '"files"')).toThrow(/^fileStoreBaseDir is .*quotes/);
+    expect(() => new JSONStore('sqlite:///x')).toThrow(/^baseDir is /);
     expect(() => new SqliteStore(':memory:', 5 as never)).toThrow(/^fileStoreBaseDir must be/);
     const config = { type: 'sqlite', dbPath: ' :memory: ' } as const;
     await expect(createExtendedStore(config)).rejects.toThrow(/^config\.dbPath is/);
