@@ -121,6 +121,7 @@ export type {
   ForkOptions,
   HealthReport,
   LeaseOptions,
+  LongCallOptions,
   OperationMetrics,
   QueryableStore,
   ReadEventsOptions,

@@ -158,8 +158,8 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     await this.engine.forks.create(sourceId, at, [agentId]);
   }
 
-  batchFork(sourceId: string, agentIds: string[]): Promise<string[]> {
-    return this.engine.forks.create(sourceId, undefined, agentIds);
+  batchFork(sourceId: string, agentIds: string[], signal: AbortSignal | undefined): Promise<string[]> {
+    return this.engine.forks.create(sourceId, undefined, agentIds, signal);
   }
 
   async writeDocument(
@@ -235,21 +235,25 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return queryToolCalls(this.engine.queries, query);
   }
 
-  aggregateStats(agentIdOrQuery: string | StatsQuery): Promise<AgentStats> {
+  aggregateStats(agentIdOrQuery: string | StatsQuery, signal: AbortSignal | undefined): Promise<AgentStats> {
     const { queries } = this.engine;
-    return aggregateStats(typeof agentIdOrQuery === 'string' ? queries : patient(queries), agentIdOrQuery);
+    const isQuick = typeof agentIdOrQuery === 'string' && signal === undefined;
+    return aggregateStats(isQuick ? queries : patient(queries, signal), agentIdOrQuery);
   }
 
-  iterateSessions(query: SessionQuery): Paged<unknown, AgentInfo> {
-    return iterateSessions(patient(this.engine.queries), query);
+  iterateSessions(query: SessionQuery, signal: AbortSignal | undefined): Paged<unknown, AgentInfo> {
+    return iterateSessions(patient(this.engine.queries, signal), query);
   }
 
-  iterateMessages(query: MessageQuery): Paged<unknown, MessageRecord> {
-    return iterateMessages(patient(this.engine.queries), query);
+  iterateMessages(query: MessageQuery, signal: AbortSignal | undefined): Paged<unknown, MessageRecord> {
+    return iterateMessages(patient(this.engine.queries, signal), query);
   }
 
-  iterateToolCalls(query: ToolCallQuery): Paged<unknown, AgentToolCallRecord> {
-    return iterateToolCalls(patient(this.engine.queries), query);
+  iterateToolCalls(
+    query: ToolCallQuery,
+    signal: AbortSignal | undefined,
+  ): Paged<unknown, AgentToolCallRecord> {
+    return iterateToolCalls(patient(this.engine.queries, signal), query);
   }
 
   checkConsistency(check: CheckedCheck): Promise<ConsistencyReport> {

@@ -30,6 +30,7 @@ import type {
   ConsistencyProgress,
   ForkOptions,
   LeaseOptions,
+  LongCallOptions,
   WatchOptions,
   WriteOptions,
 } from './store.ts';
@@ -278,6 +279,14 @@ export function checkCheck(what: string | ConsistencyOptions | undefined): Check
     signal: checkSignal(signal),
     onProgress: onProgress ?? (() => undefined),
   };
+}
+
+const LONG_CALL_KEYS = knownKeys<LongCallOptions>(NO_OPTION, { signal: true });
+
+/** The signal of a call that may take long. */
+export function checkLongCall(options: LongCallOptions | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  return checkSignal(fieldsOf('options', options, LONG_CALL_KEYS).signal);
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {

@@ -3,7 +3,14 @@ import { validateAgentId } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import type { MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord } from '../model/tool-call.ts';
-import { checkBackup, checkCheck, checkClaim, checkForkCount, checkWatch } from './arguments.ts';
+import {
+  checkBackup,
+  checkCheck,
+  checkClaim,
+  checkForkCount,
+  checkLongCall,
+  checkWatch,
+} from './arguments.ts';
 import { CheckedStore } from './checked-store.ts';
 import type {
   AgentStats,
@@ -21,6 +28,7 @@ import type {
   ConsistencyReport,
   ExtendedStore,
   HealthReport,
+  LongCallOptions,
   StoreMetrics,
   WatchItem,
   WatchOptions,
@@ -65,39 +73,43 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     );
   }
 
-  aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats> {
+  aggregateStats(agentIdOrFilter?: string | StatsFilter, options?: LongCallOptions): Promise<AgentStats> {
     return this.run(
       'aggregateStats',
       () => {
-        if (typeof agentIdOrFilter !== 'string') return validateStatsFilter(agentIdOrFilter);
+        const signal = checkLongCall(options);
+        if (typeof agentIdOrFilter !== 'string') return { of: validateStatsFilter(agentIdOrFilter), signal };
         validateAgentId(agentIdOrFilter);
-        return agentIdOrFilter;
+        return { of: agentIdOrFilter, signal };
       },
-      (backend, checked) => backend.aggregateStats(checked),
+      (backend, { of, signal }) => backend.aggregateStats(of, signal),
     );
   }
 
-  iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo> {
+  iterateSessions(filter?: SessionQueryFilter, options?: LongCallOptions): AsyncIterable<AgentInfo> {
     return this.#pages(
       'iterateSessions',
-      () => validateSessionFilter(filter, 'iterate'),
-      (backend, query) => backend.iterateSessions(query),
+      () => ({ query: validateSessionFilter(filter, 'iterate'), signal: checkLongCall(options) }),
+      (backend, { query, signal }) => backend.iterateSessions(query, signal),
     );
   }
 
-  iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord> {
+  iterateMessages(filter?: MessageQueryFilter, options?: LongCallOptions): AsyncIterable<MessageRecord> {
     return this.#pages(
       'iterateMessages',
-      () => validateMessageFilter(filter, 'iterate'),
-      (backend, query) => backend.iterateMessages(query),
+      () => ({ query: validateMessageFilter(filter, 'iterate'), signal: checkLongCall(options) }),
+      (backend, { query, signal }) => backend.iterateMessages(query, signal),
     );
   }
 
-  iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord> {
+  iterateToolCalls(
+    filter?: ToolCallQueryFilter,
+    options?: LongCallOptions,
+  ): AsyncIterable<AgentToolCallRecord> {
     return this.#pages(
       'iterateToolCalls',
-      () => validateToolCallFilter(filter, 'iterate'),
-      (backend, query) => backend.iterateToolCalls(query),
+      () => ({ query: validateToolCallFilter(filter, 'iterate'), signal: checkLongCall(options) }),
+      (backend, { query, signal }) => backend.iterateToolCalls(query, signal),
     );
   }
 
@@ -122,14 +134,14 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     };
   }
 
-  batchFork(agentId: string, count: number): Promise<string[]> {
+  batchFork(agentId: string, count: number, options?: LongCallOptions): Promise<string[]> {
     return this.run(
       'batchFork',
       () => {
         validateAgentId(agentId);
-        return checkForkCount(count);
+        return { agentIds: checkForkCount(count), signal: checkLongCall(options) };
       },
-      (backend, agentIds) => backend.batchFork(agentId, agentIds),
+      (backend, { agentIds, signal }) => backend.batchFork(agentId, agentIds, signal),
     );
   }
 

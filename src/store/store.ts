@@ -158,16 +158,25 @@ export interface Store {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Of calls that may rightly take long: they have no time limit of their own. */
+export interface LongCallOptions {
+  /** Ends the call: it fails with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
 export interface QueryableStore extends Store {
   querySessions(filter?: SessionQueryFilter): Promise<AgentInfo[]>;
   queryMessages(filter?: MessageQueryFilter): Promise<MessageRecord[]>;
   queryToolCalls(filter?: ToolCallQueryFilter): Promise<AgentToolCallRecord[]>;
   /** Counts for one agent (by id), or for the agents that a filter matches. */
-  aggregateStats(agentIdOrFilter?: string | StatsFilter): Promise<AgentStats>;
+  aggregateStats(agentIdOrFilter?: string | StatsFilter, options?: LongCallOptions): Promise<AgentStats>;
   /** Everything that matches, page by page behind the scenes. `limit` ends it early; `offset` is refused. */
-  iterateSessions(filter?: SessionQueryFilter): AsyncIterable<AgentInfo>;
-  iterateMessages(filter?: MessageQueryFilter): AsyncIterable<MessageRecord>;
-  iterateToolCalls(filter?: ToolCallQueryFilter): AsyncIterable<AgentToolCallRecord>;
+  iterateSessions(filter?: SessionQueryFilter, options?: LongCallOptions): AsyncIterable<AgentInfo>;
+  iterateMessages(filter?: MessageQueryFilter, options?: LongCallOptions): AsyncIterable<MessageRecord>;
+  iterateToolCalls(
+    filter?: ToolCallQueryFilter,
+    options?: LongCallOptions,
+  ): AsyncIterable<AgentToolCallRecord>;
 }
 
 export interface HealthReport {
@@ -259,7 +268,7 @@ export interface ExtendedStore extends QueryableStore {
    */
   checkConsistency(what?: string | ConsistencyOptions): Promise<ConsistencyReport>;
   getMetrics(): StoreMetrics;
-  batchFork(agentId: string, count: number): Promise<string[]>;
+  batchFork(agentId: string, count: number, options?: LongCallOptions): Promise<string[]>;
   /** Leases agents that nobody holds and that died while running or whose approvals are all decided. */
   claimResumable(options: ClaimOptions): Promise<AgentLease[]>;
   /**

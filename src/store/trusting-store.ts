@@ -86,14 +86,17 @@ export interface TrustingExtendedStore extends TrustingStore {
   querySessions(query: SessionQuery): Promise<AgentInfo[]>;
   queryMessages(query: MessageQuery): Promise<MessageRecord[]>;
   queryToolCalls(query: ToolCallQuery): Promise<AgentToolCallRecord[]>;
-  aggregateStats(agentIdOrQuery: string | StatsQuery): Promise<AgentStats>;
-  iterateSessions(query: SessionQuery): Paged<unknown, AgentInfo>;
-  iterateMessages(query: MessageQuery): Paged<unknown, MessageRecord>;
-  iterateToolCalls(query: ToolCallQuery): Paged<unknown, AgentToolCallRecord>;
+  aggregateStats(agentIdOrQuery: string | StatsQuery, signal: AbortSignal | undefined): Promise<AgentStats>;
+  iterateSessions(query: SessionQuery, signal: AbortSignal | undefined): Paged<unknown, AgentInfo>;
+  iterateMessages(query: MessageQuery, signal: AbortSignal | undefined): Paged<unknown, MessageRecord>;
+  iterateToolCalls(
+    query: ToolCallQuery,
+    signal: AbortSignal | undefined,
+  ): Paged<unknown, AgentToolCallRecord>;
 
   checkConsistency(check: CheckedCheck): Promise<ConsistencyReport>;
   /** New agents of these ids, all or none of them. */
-  batchFork(agentId: string, agentIds: string[]): Promise<string[]>;
+  batchFork(agentId: string, agentIds: string[], signal: AbortSignal | undefined): Promise<string[]>;
   claimResumable(claim: CheckedClaim): Promise<AgentLease[]>;
   backup(backup: CheckedBackup): Promise<string>;
   /** Ends with the watcher's own signal and with `closing`. */

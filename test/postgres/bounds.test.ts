@@ -201,6 +201,34 @@ describe('P1 a server that answers nobody', () => {
   });
 });
 
+describe('P1 what may rightly take long', () => {
+  it('ends with the signal of its caller, with its reason', async () => {
+    const { store, network } = await behindNetwork(8, 60_000);
+    const ended = new Error('enough');
+    const calls: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+      iterateMessages: (signal) => collect(store.iterateMessages({}, { signal })),
+      iterateSessions: (signal) => collect(store.iterateSessions({}, { signal })),
+      iterateToolCalls: (signal) => collect(store.iterateToolCalls({}, { signal })),
+      aggregateStats: (signal) => store.aggregateStats({}, { signal }),
+    };
+    for (const call of Object.values(calls)) {
+      await call(new AbortController().signal);
+      await expect(call(AbortSignal.abort(ended))).rejects.toBe(ended);
+    }
+    expect(await store.batchFork('a', 2, { signal: new AbortController().signal })).toHaveLength(2);
+    network.swallow();
+    const end = new AbortController();
+    const under = Object.values(calls).map((call) => call(end.signal));
+    const fork = store.batchFork('a', 2, { signal: end.signal }).catch((error: unknown) => error);
+    setTimeout(() => end.abort(ended), 50);
+    const { errors } = await within(outcomes(under), 'the calls', BOUND_MS);
+    for (const error of errors) expect(error).toBe(ended);
+    expect(errors).toHaveLength(under.length);
+    // Only silence leaves it unknown.
+    expect(await fork).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown', cause: ended });
+  });
+});
+
 describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
   let server: PostgresServer;
 

@@ -2,7 +2,7 @@ import { AgentExistsError } from '../../errors.ts';
 import { assertRoomForWrite } from '../../store/queues.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { SqlContext } from '../context.ts';
-import { UniqueViolation } from '../driver.ts';
+import { type Driver, UniqueViolation } from '../driver.ts';
 import { forkAgent } from './fork.ts';
 import type { ForkTarget } from './fork-ops.ts';
 import { forkQuickly } from './quick-fork.ts';
@@ -13,6 +13,8 @@ type Position = string | number | undefined;
 interface Request {
   at: Position;
   agentIds: string[];
+  /** Many forks may take long: there is no time limit for them. */
+  signal: AbortSignal | undefined;
   resolve(agentIds: string[]): void;
   reject(error: unknown): void;
 }
@@ -43,9 +45,9 @@ export class Forks {
   }
 
   /** New agents of these ids, all or none of them. */
-  async create(sourceId: string, at: Position, agentIds: string[]): Promise<string[]> {
+  async create(sourceId: string, at: Position, agentIds: string[], signal?: AbortSignal): Promise<string[]> {
     return new Promise((resolve, reject) => {
-      this.#ask(sourceId, { at, agentIds, resolve, reject });
+      this.#ask(sourceId, { at, agentIds, signal, resolve, reject });
     });
   }
 
@@ -84,6 +86,7 @@ export class Forks {
   async #forkTogether(sourceId: string, at: Position, requests: readonly Request[]): Promise<void> {
     try {
       await this.#fork(
+        this.#driverFor(requests),
         sourceId,
         at,
         requests.flatMap(({ agentIds }) => agentIds),
@@ -104,15 +107,23 @@ export class Forks {
     }
   }
 
+  /** So many forks that they are a request of their own may take long. */
+  #driverFor([request, ...others]: readonly Request[]): Driver {
+    const { driver } = this.#context;
+    if (!request || others.length > 0) return driver;
+    const { signal, agentIds } = request;
+    return signal || agentIds.length > MAX_TOGETHER ? driver.bounded({ until: signal }) : driver;
+  }
+
   /** Reserves keys for the new agents, and forks them in one batch or, where that can't be, one transaction. */
-  async #fork(sourceId: string, at: Position, agentIds: readonly string[]): Promise<void> {
-    const { directory, driver } = this.#context;
+  async #fork(driver: Driver, sourceId: string, at: Position, agentIds: readonly string[]): Promise<void> {
+    const { directory } = this.#context;
     const newKeys = await directory.newKeys(2 * agentIds.length);
     const targets = agentIds.map((agentId, i): ForkTarget => {
       const [agent = 0, branch = 0] = newKeys.slice(2 * i);
       return { agentId, agent, branch };
     });
-    const work = { context: this.#context, committer: this.#committer };
+    const work = { context: { directory, driver }, committer: this.#committer };
     let tree = await forkQuickly(work, sourceId, at, targets);
     if (tree === undefined) {
       this.#committer.forget(sourceId);
@@ -143,7 +154,8 @@ function portions(requests: readonly Request[]): Request[][] {
   for (const request of requests) {
     const portion = all.at(-1);
     const size = request.agentIds.length;
-    if (portion && size <= room) {
+    // What a signal ends is nobody else's.
+    if (portion && size <= room && !request.signal && !portion[0]?.signal) {
       portion.push(request);
       room -= size;
     } else {
