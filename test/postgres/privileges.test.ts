@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StoreUnavailableError } from '../../src/errors.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { asks, collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
-import { documents } from '../docs/documents.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 
 let server: PostgresServer;
@@ -33,7 +33,7 @@ describe('P7 a role that only reads and writes rows', () => {
     await createAgent(owner, 'made by the owner');
     await owner.close();
     // In the guide, the statements that give a role these privileges.
-    const guide = documents().find(({ name }) => name === 'docs/database.md')?.text ?? '';
+    const guide = readFileSync(new URL('../../docs/database.md', import.meta.url), 'utf8');
     const grants = /```sql\n(CREATE ROLE kode_app[\s\S]*?)```/.exec(guide)?.[1] ?? expect.unreachable();
     const store = as('kode_app', 'agents');
     await admin.query('create role kode_app login');
