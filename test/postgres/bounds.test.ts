@@ -219,13 +219,23 @@ describe('P1 what may rightly take long', () => {
     network.swallow();
     const end = new AbortController();
     const under = Object.values(calls).map((call) => call(end.signal));
-    const fork = store.batchFork('a', 2, { signal: end.signal }).catch((error: unknown) => error);
     setTimeout(() => end.abort(ended), 50);
     const { errors } = await within(outcomes(under), 'the calls', BOUND_MS);
     for (const error of errors) expect(error).toBe(ended);
     expect(errors).toHaveLength(under.length);
-    // Only silence leaves it unknown.
-    expect(await fork).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown', cause: ended });
+  });
+
+  it('is left unknown by the signal only where the server had it, and says nothing', async () => {
+    const { store, network } = await behindNetwork(1, 60_000);
+    await store.batchFork('a', 2);
+    network.holdAnswers();
+    const end = new AbortController();
+    const before = network.roundTrips;
+    const fork = store.batchFork('a', 2, { signal: end.signal }).catch((error: unknown) => error);
+    await until(() => network.roundTrips > before, 'the server has it');
+    end.abort(new Error('enough'));
+    expect(await fork).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown' });
+    network.deliver();
   });
 });
 
