@@ -15,7 +15,7 @@ export async function postgresClock(client: pg.Client, schema: string): Promise<
        AS 'BEGIN RETURN (SELECT now FROM ${quoted}.test_clock); END'`,
   );
   const move = async (now: number) => {
-    await client.query(`UPDATE ${quoted}.test_clock SET now = $1`, [Math.round(now)]);
+    await client.query(`UPDATE ${quoted}.test_clock SET now = $1`, [Math.floor(now)]);
   };
   const clock = new MovableClock({ database: { now: `${quoted}.test_now()`, move } });
   await move(clock.now());
