@@ -1,11 +1,21 @@
 import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors.ts';
 import type { AgentInfo, AgentStatus } from '../model/agent.ts';
 import { randomUUID } from '../model/crypto.ts';
+import { checkLease } from '../model/encode-commit.ts';
 import { generateAgentId, validateAgentId } from '../model/ids.ts';
 import type { ContentBlock } from '../model/message.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { anyLookingSignal } from '../store/looking-signal.ts';
 import type { AgentLease, Store } from '../store/store.ts';
+import {
+  checkCreateOptions,
+  checkNote,
+  checkOpenOptions,
+  checkResumeOptions,
+  checkSpawnOptions,
+  checkTurnOptions,
+  type DecisionNote,
+} from './agent-arguments.ts';
 import type { CreateOptions, ModelOption, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import { type CompactionResult, compact } from './compaction.ts';
 import { ApprovalRequiredError, MaxStepsError, TurnInterruptedError } from './errors.ts';
@@ -58,12 +68,13 @@ export class Agent {
 
   /** A new agent. `AgentExistsError` if there is one with this id. */
   static async create(options: CreateOptions): Promise<Agent> {
-    const { store, template, agentId = generateAgentId(), userId, metadata } = options;
-    const model = modelOf(options);
+    const checked = checkCreateOptions(options);
+    const { store, template, agentId = generateAgentId(), userId, metadata } = checked;
+    const model = modelOf(checked);
     const ready = readyTemplate(template);
     validateAgentId(agentId);
     await store.commit(agentId, { info: { templateId: ready.id, userId, metadata }, expectedVersion: 0 });
-    const { ttlMs, holder } = options;
+    const { ttlMs, holder } = checked;
     const lease = await store.acquireAgentLock(agentId, { ttlMs, holder });
     return orGiveBack(lease, () =>
       Agent.#start({ store, model, template: ready, givenTemplate: template }, lease),
@@ -76,11 +87,13 @@ export class Agent {
    * holder has the lease.
    */
   static async resume(agentId: string, options: ResumeOptions): Promise<Agent> {
-    const { store, template, lease: given, waitMs = 0, ttlMs, holder } = options;
-    const model = modelOf(options);
+    validateAgentId(agentId);
+    const checked = checkResumeOptions(options);
+    const { store, template, lease: given, waitMs = 0, ttlMs, holder } = checked;
+    const model = modelOf(checked);
+    if (given !== undefined) checkLease(agentId, given);
+    if (typeof template !== 'function') readyTemplate(template);
     const start = async (lease: AgentLease) => {
-      if (lease.agentId !== agentId)
-        throw new ValidationError('lease', `is the lease of agent "${lease.agentId}"`);
       const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
       const parts = { store, model, template: readyTemplate(chosen), givenTemplate: chosen };
       return Agent.#start(parts, lease, given !== undefined);
@@ -92,13 +105,15 @@ export class Agent {
 
   /** Resumes the agent, or creates it. Of two processes that do it at once, one creates it. */
   static async open(agentId: string, options: OpenOptions): Promise<Agent> {
-    const { store, template, userId, metadata } = options;
+    validateAgentId(agentId);
+    const { userId, metadata, ...checked } = checkOpenOptions(options);
+    const { store, template } = checked;
     if (!(await store.exists(agentId))) {
       const chosen = typeof template === 'function' ? undefined : template;
       if (chosen === undefined) {
         throw new ValidationError('template', 'must be a template, not a function, for an agent that is new');
       }
-      validateModel(options.provider ?? options.model);
+      modelOf(checked);
       const { id: templateId } = readyTemplate(chosen);
       try {
         await store.commit(agentId, { info: { templateId, userId, metadata }, expectedVersion: 0 });
@@ -106,7 +121,7 @@ export class Agent {
         if (!(error instanceof AgentExistsError)) throw error;
       }
     }
-    return Agent.resume(agentId, options);
+    return Agent.resume(agentId, checked);
   }
 
   static async #start(parts: Omit<Parts, 'journal'>, lease: AgentLease, given = false): Promise<Agent> {
@@ -188,19 +203,15 @@ export class Agent {
   }
 
   /** Allows a call, once. It runs with the next `run()`, here or in another process. */
-  approve(
-    toolCallId: string,
-    decision: { by?: string; note?: string; callSeq?: number } = {},
-  ): Promise<ToolCallRecord> {
-    return this.#parts.store.decideApproval(this.agentId, toolCallId, { ...decision, decision: 'allow' });
+  async approve(toolCallId: string, decision: DecisionNote = {}): Promise<ToolCallRecord> {
+    const { store } = this.#parts;
+    return store.decideApproval(this.agentId, toolCallId, { ...checkNote(decision), decision: 'allow' });
   }
 
   /** Denies a call, once. The model is told so, with the note, by the next `run()`. */
-  deny(
-    toolCallId: string,
-    decision: { by?: string; note?: string; callSeq?: number } = {},
-  ): Promise<ToolCallRecord> {
-    return this.#parts.store.decideApproval(this.agentId, toolCallId, { ...decision, decision: 'deny' });
+  async deny(toolCallId: string, decision: DecisionNote = {}): Promise<ToolCallRecord> {
+    const { store } = this.#parts;
+    return store.decideApproval(this.agentId, toolCallId, { ...checkNote(decision), decision: 'deny' });
   }
 
   /** Names the conversation as it is now, and returns the name. */
@@ -270,9 +281,10 @@ export class Agent {
 
   async #turn(
     input: string | ContentBlock[] | undefined,
-    { signal: callers, operationId, output, whenBusy = 'reject' }: TurnOptions,
+    options: TurnOptions,
     emit: (part: AgentStreamPart) => void,
   ): Promise<TurnResult> {
+    const { signal: callers, operationId, output, whenBusy = 'reject' } = checkTurnOptions(options);
     const content = contentOf(input);
     return this.#turns.run(whenBusy, async (interrupted) => {
       const { journal } = this.#parts;
@@ -323,7 +335,9 @@ export class Agent {
 
   #helpersOf(toolCallId: string): OpenHelper {
     const { store, model } = this.#parts;
-    return async (id, template, { provider = model, metadata }) => {
+    return async (id, template, options) => {
+      const { provider = model, metadata } = checkSpawnOptions(options);
+      validateModel(provider);
       if (!(await store.exists(id))) {
         const parent = { parentAgentId: this.agentId, parentToolCallId: toolCallId };
         const info = { templateId: readyTemplate(template).id, metadata, ...parent };

@@ -1,4 +1,5 @@
 import { KodeError } from '../errors.ts';
+import { isError } from '../model/foreign.ts';
 import { ModelError } from './errors.ts';
 
 const OF_STORE = new Set([
@@ -25,7 +26,7 @@ export function codeOf(error: unknown): string {
 
 /** What to tell the model and the record of a failure: the message, never the stack. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message || error.name;
+  if (isError(error)) return error.message || error.name;
   // Error frames of a stream come as plain objects, some with the error in an object of its own.
   const { message, error: inner } = (error ?? {}) as { message?: unknown; error?: { message?: unknown } };
   const text = [error, message, inner?.message].find((one) => typeof one === 'string' && one !== '');
@@ -35,7 +36,7 @@ export function messageOf(error: unknown): string {
 /** An error of the model SDK as one of ours, with the remedy where there is one. */
 export function modelError(error: unknown): KodeError {
   if (error instanceof KodeError) return error;
-  if (error instanceof Error && error.name === 'AI_UnsupportedModelVersionError') {
+  if (isError(error) && error.name === 'AI_UnsupportedModelVersionError') {
     return new ModelError(
       'The installed version of the package "ai" doesn\'t know this model\'s specification version. Install the pair that belongs together: models of specification v3 with ai 6, of v4 with ai 7.',
       { cause: error },

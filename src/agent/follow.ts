@@ -1,4 +1,6 @@
+import { validateAgentId } from '../model/ids.ts';
 import type { ExtendedStore } from '../store/store.ts';
+import { checkFollowOptions, checkStore } from './agent-arguments.ts';
 import type { AgentStreamPart } from './stream-part.ts';
 import { isAnswerDelta, isTurnEvent, TurnReader } from './turn-reader.ts';
 
@@ -26,8 +28,11 @@ export interface FollowOptions {
 export function followAgent(
   store: ExtendedStore,
   agentId: string,
-  { since, signal }: FollowOptions = {},
+  options: FollowOptions = {},
 ): AsyncIterableIterator<AgentStreamPart> {
+  checkStore(store);
+  validateAgentId(agentId);
+  const { since, signal } = checkFollowOptions(options);
   // Who leaves in the middle of a quiet time doesn't wait for the next part.
   const left = new AbortController();
   const ends = AbortSignal.any(signal ? [left.signal, signal] : [left.signal]);

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sha256 } from '../model/crypto.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
+import { checkSpawnOptions } from './agent-arguments.ts';
 import { MaxStepsError, TurnInterruptedError } from './errors.ts';
 import type { AgentTemplate } from './template.ts';
 import type { SpawnOptions, ToolContext } from './tool-context.ts';
@@ -34,7 +35,7 @@ export function spawner(
 ): ToolContext['spawn'] {
   let started = 0;
   return async (template, input, options = {}) => {
-    const key = options.key ?? String(started);
+    const { key = String(started) } = checkSpawnOptions(options);
     started += 1;
     const helper = await open(helperId(agentId, callSeq, key), template, options);
     try {

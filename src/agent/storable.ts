@@ -1,3 +1,4 @@
+import { isMap, isNativeError, isSet, opaqueKind } from '../model/foreign.ts';
 import { checkJson } from '../model/json.ts';
 import { base64Of } from './translate/values.ts';
 
@@ -70,12 +71,17 @@ function cleanObject(value: object, field: string, within: object[], repairs: Re
     if (Array.isArray(value)) {
       return Array.from(value, (item, i) => clean(item, `${field}[${i}]`, inner, repairs) ?? null);
     }
-    if (value instanceof Error) return clean({ ...value, message: value.message }, field, within, repairs);
+    if (isNativeError(value)) return clean({ ...value, message: value.message }, field, within, repairs);
     const { toJSON } = value as { toJSON?: unknown };
     if (typeof toJSON === 'function') return clean(toJSON.call(value, ''), field, inner, repairs);
-    if (value instanceof Map || value instanceof Set) {
-      repairs.note(field, `is a ${value.constructor.name}: stored as an array`);
+    const kind = opaqueKind(value);
+    if (isMap(value) || isSet(value)) {
+      repairs.note(field, `is ${kind}: stored as an array`);
       return clean([...value], field, inner, repairs);
+    }
+    if (kind !== undefined) {
+      repairs.note(field, `is ${kind}: left out`);
+      return undefined;
     }
     const entries = Object.keys(value).map((key): [string, unknown] => [
       key,

@@ -1,5 +1,7 @@
 import { ValidationError } from '../errors.ts';
-import { describe, validateName } from '../model/ids.ts';
+import { checkObject, describe, validateName } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
+import { checkKeys, knownKeys } from '../model/known-keys.ts';
 import type { LanguageModel } from './model.ts';
 import { type KnownTool, knownTools, type Tool, type ToolSet } from './tool.ts';
 import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
@@ -72,14 +74,29 @@ export interface ReadyTemplate {
 }
 
 export function readyTemplate(template: AgentTemplate): ReadyTemplate {
-  if (typeof template !== 'object' || template === null) {
-    throw new ValidationError('template', `must be an object, not ${describe(template)}`);
-  }
+  return reading('template', () => ready(template));
+}
+
+const TEMPLATE_KEYS = knownKeys<AgentTemplate>('is no field of a template', {
+  id: true,
+  systemPrompt: true,
+  tools: true,
+  settings: true,
+  maxSteps: true,
+  toolConcurrency: true,
+  prepareStep: true,
+  compactAt: true,
+});
+
+function ready(template: AgentTemplate): ReadyTemplate {
+  checkObject('template', template);
+  checkKeys('template', template, TEMPLATE_KEYS);
   validateName('template.id', template.id);
   const { systemPrompt, prepareStep, settings = {} } = template;
   if (systemPrompt !== undefined && typeof systemPrompt !== 'string' && !Array.isArray(systemPrompt)) {
     throw new ValidationError('template.systemPrompt', 'must be a string or an array of system messages');
   }
+  checkObject('template.settings', settings);
   if (prepareStep !== undefined && typeof prepareStep !== 'function') {
     throw new ValidationError('template.prepareStep', `must be a function, not ${describe(prepareStep)}`);
   }

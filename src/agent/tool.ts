@@ -1,5 +1,7 @@
 import { ValidationError } from '../errors.ts';
-import { describe, validateName } from '../model/ids.ts';
+import { checkObject, describe, validateName } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
+import { nearest } from '../model/known-keys.ts';
 import type { AgentTemplate } from './template.ts';
 import type { ToolContext } from './tool-context.ts';
 import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
@@ -88,6 +90,50 @@ export interface SdkTool {
 export function defineTool<SCHEMA = unknown, OUTPUT = unknown>(
   definition: ToolDefinition<SCHEMA, OUTPUT>,
 ): Tool {
+  return reading('definition', () => checkedTool(definition));
+}
+
+const TOOL_KEYS = [
+  'name',
+  'description',
+  'inputSchema',
+  'input',
+  'needsApproval',
+  'idempotent',
+  'timeoutMs',
+  'execute',
+  'toModelOutput',
+];
+
+/** What the AI SDK knows of a tool beside that, and is handed on to it. */
+const SDK_KEYS = new Set([
+  ...[
+    'type',
+    'id',
+    'args',
+    'title',
+    'strict',
+    'metadata',
+    'providerOptions',
+    'outputSchema',
+    'contextSchema',
+  ],
+  ...['inputExamples', 'supportsDeferredResults', 'onInputStart', 'onInputDelta', 'onInputAvailable'],
+]);
+
+/** A later SDK may know more: a key is refused where it looks like a slip of one of ours. */
+function checkToolKeys(definition: object): void {
+  for (const key of Object.keys(definition)) {
+    if (TOOL_KEYS.includes(key) || SDK_KEYS.has(key)) continue;
+    const near = nearest(key, TOOL_KEYS);
+    if (near === undefined) continue;
+    throw new ValidationError(`definition.${key}`, `is no field of a tool (did you mean "${near}"?)`);
+  }
+}
+
+function checkedTool<SCHEMA, OUTPUT>(definition: ToolDefinition<SCHEMA, OUTPUT>): Tool {
+  checkObject('definition', definition);
+  checkToolKeys(definition);
   const { name, input, inputSchema = input, idempotent = false, ...rest } = definition;
   validateName('name', name);
   if (typeof rest.execute !== 'function') {
@@ -99,6 +145,17 @@ export function defineTool<SCHEMA = unknown, OUTPUT = unknown>(
   const { timeoutMs } = rest;
   if (timeoutMs !== undefined && !(Number.isInteger(timeoutMs) && timeoutMs > 0)) {
     throw new ValidationError('timeoutMs', `of tool "${name}" must be a positive integer`);
+  }
+  if (typeof idempotent !== 'boolean') {
+    throw new ValidationError('idempotent', `of tool "${name}" must be true or false`);
+  }
+  const { needsApproval } = rest;
+  if (
+    needsApproval !== undefined &&
+    typeof needsApproval !== 'boolean' &&
+    typeof needsApproval !== 'function'
+  ) {
+    throw new ValidationError('needsApproval', `of tool "${name}" must be true, false or a function`);
   }
   return Object.freeze({ ...rest, name, inputSchema, idempotent });
 }
@@ -119,11 +176,13 @@ export interface KnownTool {
 
 /** A template's tools by name. */
 export function knownTools(tools: AgentTemplate['tools'] = []): Map<string, KnownTool> {
+  if (!Array.isArray(tools)) checkObject('template.tools', tools);
   const named: [string, Tool | SdkTool][] = Array.isArray(tools)
     ? (tools as readonly Tool[]).map((tool) => [tool?.name, tool])
     : Object.entries(tools as ToolSet);
   const known = new Map<string, KnownTool>();
   for (const [name, tool] of named) {
+    checkObject('template.tools', tool);
     validateName('template.tools', name);
     if (known.has(name)) throw new ValidationError('template.tools', `has two tools named "${name}"`);
     known.set(name, knownTool(name, tool));

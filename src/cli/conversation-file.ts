@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { errorCode, messageOf } from '../model/foreign.ts';
 import { InputError } from './errors.ts';
 import { isRecord } from './openai-schema.ts';
 
@@ -42,11 +43,11 @@ async function readText(path: string): Promise<string> {
 }
 
 function reason(error: unknown): string {
-  const code = isRecord(error) || error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  const code = errorCode(error);
   if (code === 'ENOENT') return 'there is no such file';
   if (code === 'EISDIR') return 'it is a directory';
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 interface Entry {

@@ -1,4 +1,5 @@
 import { KodeError } from '../errors.ts';
+import { messageOf } from '../model/foreign.ts';
 
 /** They reorder what stands around them on screen. */
 const BIDI_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
@@ -19,7 +20,7 @@ export class UsageError extends KodeError {
 
 /** An error as one line, whatever its message holds. */
 export function errorLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const text = error instanceof KodeError ? message : `unexpected failure: ${message}`;
   return `error: ${oneLine(text)}`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../model/foreign.ts';
 import { validateName } from '../model/ids.ts';
 
 /**
@@ -13,7 +14,7 @@ const name = anyText.check((context) => {
   try {
     validateName('name', context.value);
   } catch (error) {
-    const message = error instanceof Error ? error.message.replace(/^name: /, '') : String(error);
+    const message = messageOf(error).replace(/^name: /, '');
     context.issues.push({ code: 'custom', message, input: context.value });
   }
 });

@@ -1,10 +1,17 @@
 import { StoreConfigError } from '../errors.ts';
+import { knownKeys } from '../model/known-keys.ts';
 import type { JSONStoreOptions } from '../store/config.ts';
 import { checkHolderOption } from '../store/holder-option.ts';
 import { type Modes, modesOf } from '../store/modes.ts';
+import { optionsOf } from '../store/settings.ts';
 import type { Durability } from './log-file.ts';
 
-const KNOWN = ['durability', 'readOnly', 'fileMode', 'holder'];
+const OPTIONS = knownKeys<JSONStoreOptions>('is no option of a JSONStore', {
+  durability: true,
+  readOnly: true,
+  fileMode: true,
+  holder: true,
+});
 
 /** The options, complete. */
 export interface Settings {
@@ -14,17 +21,8 @@ export interface Settings {
   readonly holder: string | undefined;
 }
 
-export function settingsOf(options: JSONStoreOptions): Settings {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new StoreConfigError('options must be an object.');
-  }
-  for (const key of Object.keys(options)) {
-    if (!KNOWN.includes(key)) {
-      throw new StoreConfigError(
-        `options.${key} is no option of a JSONStore; those are ${KNOWN.join(', ')}.`,
-      );
-    }
-  }
+export function settingsOf(given: JSONStoreOptions): Settings {
+  const options = optionsOf(given, OPTIONS);
   const { durability = 'full', readOnly = false } = options;
   if (durability !== 'full' && durability !== 'normal') {
     throw new StoreConfigError('options.durability must be "full" or "normal".');

@@ -2,6 +2,7 @@ import { CLOCK, clockOf } from '../model/clock.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import type { JSONStoreOptions } from '../store/config.ts';
 import { givenPath } from '../store/paths.ts';
+import { configuring } from '../store/settings.ts';
 import { Engine } from './engine.ts';
 import { explainFileError } from './file-errors.ts';
 import { type Settings, settingsOf } from './options.ts';
@@ -19,7 +20,7 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
   readonly #settings: Settings;
 
   constructor(baseDir: string, options: JSONStoreOptions = {}) {
-    super(clockOf(options));
+    super(configuring('options', () => clockOf(options)));
     this.#root = givenPath(baseDir, 'baseDir');
     this.#settings = settingsOf(options);
   }

@@ -14,8 +14,16 @@ export function timeOf(date: Date): number {
   return Date.prototype.getTime.call(date);
 }
 
-export function isPromise(value: unknown): value is Promise<unknown> {
-  return types.isPromise(value);
+export function isMap(value: unknown): value is Map<unknown, unknown> {
+  return types.isMap(value);
+}
+
+export function isSet(value: unknown): value is Set<unknown> {
+  return types.isSet(value);
+}
+
+export function isNativeError(value: unknown): value is Error {
+  return types.isNativeError(value);
 }
 
 export function isUint8Array(value: unknown): value is Uint8Array {
@@ -36,6 +44,17 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   return typeof aborted === 'boolean' && typeof addEventListener === 'function';
 }
 
+/** A signal that Node's own functions take: one of another realm is followed by one of ours. */
+export function ownSignal(signal: AbortSignal): AbortSignal {
+  const foreign: Pick<AbortSignal, 'aborted' | 'reason' | 'addEventListener'> = signal;
+  if (signal instanceof AbortSignal) return signal;
+  const controller = new AbortController();
+  const follow = () => controller.abort(foreign.reason);
+  if (foreign.aborted) follow();
+  else foreign.addEventListener('abort', follow, { once: true });
+  return controller.signal;
+}
+
 /** Errors of every realm, DOMExceptions, and what libraries throw in their place. */
 export function isError(value: unknown): value is Error {
   if (types.isNativeError(value)) return true;
@@ -45,7 +64,7 @@ export function isError(value: unknown): value is Error {
 }
 
 /** The `code` of an error of Node or of a driver; undefined where there is none. */
-export function codeOf(error: unknown): string | undefined {
+export function errorCode(error: unknown): string | undefined {
   if (!isObject(error)) return undefined;
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : undefined;

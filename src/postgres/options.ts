@@ -1,6 +1,8 @@
 import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
+import { knownKeys } from '../model/known-keys.ts';
 import type { PostgresConnection } from '../store/config.ts';
+import { optionsOf } from '../store/settings.ts';
 
 export interface PostgresOptions {
   /** The schema that holds the tables; created if it is missing. Default: the URL's `?schema=`, else `public`. */
@@ -38,6 +40,20 @@ export const DEFAULT_CALL_TIMEOUT_MS = 10_000;
 export const DEFAULT_MAX_QUEUED_CALLS = 100_000;
 /** Timers of Node take no more. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const OPTIONS = knownKeys<PostgresOptions>('is no option of a PostgreSQL store', {
+  schema: true,
+  prepare: true,
+  readConnection: true,
+  callTimeoutMs: true,
+  maxQueuedCalls: true,
+  holder: true,
+});
+
+/** With known keys alone, and read once. */
+export function checkOptions(options: PostgresOptions): PostgresOptions {
+  return optionsOf(options, OPTIONS);
+}
 
 export function settingsOf(options: PostgresOptions): Settings {
   const {

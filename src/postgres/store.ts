@@ -6,10 +6,11 @@ import { SqlStore } from '../sql/store.ts';
 import { completeConnection, type PostgresConnection } from '../store/config.ts';
 import { checkHolderOption } from '../store/holder-option.ts';
 import { givenPath } from '../store/paths.ts';
+import { configuring } from '../store/settings.ts';
 import { checkSchema, resolveSchema } from '../store/postgres-schema.ts';
 import { connectPostgres, connectReader, isPool, type Target } from './connect.ts';
 import type { PostgresDriver } from './driver.ts';
-import { type PostgresOptions, settingsOf } from './options.ts';
+import { checkOptions, type PostgresOptions, settingsOf } from './options.ts';
 
 /** How long `close()` takes at most. */
 export const CLOSE_MS = 10_000;
@@ -36,13 +37,14 @@ export class PostgresStore extends SqlStore {
   constructor(
     connection: PostgresConnection | string | Pool,
     fileStoreBaseDir?: string,
-    options: PostgresOptions = {},
+    given: PostgresOptions = {},
   ) {
-    super(clockOf(options));
+    super(configuring('options', () => clockOf(given)));
+    const options = checkOptions(given);
     const settings = settingsOf(options);
     const checked = checkConnection(connection);
-    const given = options.schema === undefined ? undefined : checkSchema('options.schema', options.schema);
-    const schema = schemaOn(given, checked) ?? 'public';
+    const named = options.schema === undefined ? undefined : checkSchema('options.schema', options.schema);
+    const schema = schemaOn(named, checked) ?? 'public';
     this.#target = { ...settings, connection: checked, schema, clock: this[CLOCK] };
     const { readConnection } = options;
     if (readConnection !== undefined) {
@@ -83,6 +85,10 @@ function schemaOn(given: string | undefined, connection: PostgresConnection | Po
 }
 
 function checkConnection(connection: PostgresConnection | string | Pool): PostgresConnection | Pool {
+  return configuring('connection', () => readConnection(connection));
+}
+
+function readConnection(connection: PostgresConnection | string | Pool): PostgresConnection | Pool {
   if (typeof connection === 'string') return { connectionString: checkUrl(connection) };
   if (typeof connection !== 'object' || connection === null) {
     throw new StoreConfigError(

@@ -2,7 +2,7 @@ import { link, lstat, open, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { KodeError, StoreConfigError, StoreUnavailableError, ValidationError } from '../errors.ts';
-import { errorCode, messageOf } from '../store/foreign-errors.ts';
+import { errorCode, messageOf } from '../model/foreign.ts';
 import type { Modes } from '../store/modes.ts';
 import { makeFile } from '../store/new-files.ts';
 import { partialFile, removeLeftovers } from './partial-files.ts';

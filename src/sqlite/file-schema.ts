@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { isError } from '../model/foreign.ts';
 
 /** A table, index, view or trigger of a SQLite file. */
 export interface SchemaObject {
@@ -26,7 +27,7 @@ export function readSchema(path: string): SchemaObject[] | undefined {
     const pages = new Pages(file, log);
     return pages.isEmpty ? [] : [...new SchemaReader(pages).objects()];
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (isError(error) && error.name === 'RangeError') return undefined;
     throw error;
   } finally {
     closeSync(file);

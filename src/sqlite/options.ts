@@ -1,7 +1,9 @@
 import { StoreConfigError } from '../errors.ts';
+import { knownKeys } from '../model/known-keys.ts';
 import type { SqliteOptions } from '../store/config.ts';
 import { checkHolderOption } from '../store/holder-option.ts';
 import { type Modes, modesOf } from '../store/modes.ts';
+import { optionsOf } from '../store/settings.ts';
 import { DEFAULT_MAX_QUEUED_WRITES } from './write-queue.ts';
 
 /** The options, complete. */
@@ -16,7 +18,17 @@ export interface Settings {
 
 export const DEFAULT_BUSY_TIMEOUT_MS = 5_000;
 
-export function settingsOf(options: SqliteOptions): Settings {
+const OPTIONS = knownKeys<SqliteOptions>('is no option of a SQLite store', {
+  durability: true,
+  busyTimeoutMs: true,
+  maxQueuedWrites: true,
+  fileMode: true,
+  holder: true,
+  adopt: true,
+});
+
+export function settingsOf(given: SqliteOptions): Settings {
+  const options = optionsOf(given, OPTIONS);
   const {
     durability = 'full',
     busyTimeoutMs = DEFAULT_BUSY_TIMEOUT_MS,

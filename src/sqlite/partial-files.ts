@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { errorCode } from '../store/foreign-errors.ts';
+import { errorCode } from '../model/foreign.ts';
 
 /** `.kode-backup-MACHINE-PID-RANDOM.partial`, and what SQLite puts beside it while it writes. */
 const PARTIAL = /^\.kode-backup-([0-9a-f]{12})-(\d+)-[0-9a-f]{12}\.partial(-journal)?$/;

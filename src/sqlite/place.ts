@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { StoreConfigError } from '../errors.ts';
-import { messageOf } from '../store/foreign-errors.ts';
+import { messageOf } from '../model/foreign.ts';
 import type { Modes } from '../store/modes.ts';
 import { makeFolder } from '../store/new-files.ts';
 

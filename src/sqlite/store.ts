@@ -5,6 +5,7 @@ import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import type { SqliteOptions } from '../store/config.ts';
 import { databasePath, givenPath } from '../store/paths.ts';
+import { configuring } from '../store/settings.ts';
 import { openDatabase } from './open.ts';
 import { type Settings, settingsOf } from './options.ts';
 
@@ -21,7 +22,7 @@ export class SqliteStore extends SqlStore {
   readonly #settings: Settings;
 
   constructor(dbPath: string, fileStoreBaseDir?: string, options: SqliteOptions = {}) {
-    super(clockOf(options));
+    super(configuring('options', () => clockOf(options)));
     this.#settings = settingsOf(options);
     // Resolved now: a process that changes its directory later still means the same files.
     this.#path = databasePath(dbPath, 'dbPath');

@@ -9,7 +9,7 @@ import {
 import { checkText, ordinal } from '../model/call-update.ts';
 import type { Decision } from '../model/decided-call.ts';
 import { checkLease, type EncodedDocument } from '../model/encode-commit.ts';
-import { isAbortSignal } from '../model/foreign.ts';
+import { isAbortSignal, ownSignal } from '../model/foreign.ts';
 import {
   checkObject,
   describe,
@@ -290,8 +290,8 @@ export function checkLongCall(options: LongCallOptions | undefined): AbortSignal
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || reading('signal', () => isAbortSignal(signal)))
-    return signal as AbortSignal | undefined;
+  if (signal === undefined) return undefined;
+  if (reading('signal', () => isAbortSignal(signal))) return ownSignal(signal as AbortSignal);
   throw new ValidationError('signal', `must be an AbortSignal, not ${describe(signal)}`);
 }
 

@@ -1,4 +1,6 @@
 import { StoreConfigError } from '../errors.ts';
+import { messageOf } from '../model/foreign.ts';
+import { describe } from '../model/ids.ts';
 import { databasePath, givenPath } from './paths.ts';
 import { resolveSchema } from './postgres-schema.ts';
 
@@ -146,7 +148,24 @@ export function completeConnection(given: PostgresConnection, env: Environment):
   const password = given.password ?? read(env, 'POSTGRES_PASSWORD');
   if (password !== undefined) connection.password = password;
   checkConnection(connection);
+  if (typeof password === 'function') connection.password = () => askPassword(password);
   return connection;
+}
+
+/** What isn't a string would be an error of the driver's, at a place of its own. */
+async function askPassword(ask: () => string | Promise<string>): Promise<string> {
+  let password: unknown;
+  try {
+    password = await ask();
+  } catch (cause) {
+    throw new StoreConfigError(`connection.password is a function that failed: ${messageOf(cause)}.`, {
+      cause,
+    });
+  }
+  if (typeof password === 'string') return password;
+  throw new StoreConfigError(
+    `connection.password is a function that must give a string, and gave ${describe(password)}.`,
+  );
 }
 
 function portFrom(env: Environment): number | undefined {

@@ -1,4 +1,6 @@
 import { StoreConfigError } from '../errors.ts';
+import { checkObject, describe } from '../model/ids.ts';
+import { type KnownKeys, knownKeys } from '../model/known-keys.ts';
 import {
   configFromEnvironment,
   type JsonConfig,
@@ -8,22 +10,38 @@ import {
   sqlitePath,
   storePath,
 } from './config.ts';
+import { configuring, optionsOf } from './settings.ts';
 import type { ExtendedStore, Store } from './store.ts';
 
-const KNOWN_KEYS: Record<string, readonly string[]> = {
-  sqlite: [
-    'type',
-    'dbPath',
-    'fileStoreBaseDir',
-    'durability',
-    'busyTimeoutMs',
-    'maxQueuedWrites',
-    'fileMode',
-    'holder',
-    'adopt',
-  ],
-  postgres: ['type', 'connection', 'fileStoreBaseDir', 'schema', 'holder'],
-  json: ['type', 'baseDir', 'durability', 'readOnly', 'fileMode', 'holder'],
+type Config = SqliteConfig | PostgresConfig | JsonConfig;
+
+const KNOWN: Record<Config['type'], KnownKeys> = {
+  sqlite: knownKeys<SqliteConfig>('is no setting of a SQLite store', {
+    type: true,
+    dbPath: true,
+    fileStoreBaseDir: true,
+    durability: true,
+    busyTimeoutMs: true,
+    maxQueuedWrites: true,
+    fileMode: true,
+    holder: true,
+    adopt: true,
+  }),
+  postgres: knownKeys<PostgresConfig>('is no setting of a PostgreSQL store', {
+    type: true,
+    connection: true,
+    fileStoreBaseDir: true,
+    schema: true,
+    holder: true,
+  }),
+  json: knownKeys<JsonConfig>('is no setting of a JSON store', {
+    type: true,
+    baseDir: true,
+    durability: true,
+    readOnly: true,
+    fileMode: true,
+    holder: true,
+  }),
 };
 
 /**
@@ -34,8 +52,7 @@ const KNOWN_KEYS: Record<string, readonly string[]> = {
  * const store = await createExtendedStore({ type: 'sqlite', dbPath: './data/agents.db' });
  */
 export async function createExtendedStore(config?: SqliteConfig | PostgresConfig): Promise<ExtendedStore> {
-  const given = config ?? configFromEnvironment(process.env);
-  checkKeys(given);
+  const given = config === undefined ? configFromEnvironment(process.env) : checkConfig(config);
   // Drivers are loaded by whoever needs one: importing the package loads none.
   if (given.type === 'sqlite') {
     const { SqliteStore } = await import('../sqlite/store.ts');
@@ -59,27 +76,26 @@ export async function createExtendedStore(config?: SqliteConfig | PostgresConfig
 
 /** The same, and `{ type: 'json', baseDir }`: a store on plain files, without queries. */
 export async function createStore(config?: SqliteConfig | PostgresConfig | JsonConfig): Promise<Store> {
-  if (config?.type !== 'json') return createExtendedStore(config);
-  checkKeys(config);
+  if (config === undefined) return createExtendedStore();
+  const given = checkConfig(config);
+  if (given.type !== 'json') return createExtendedStore(given);
   const { JSONStore } = await import('../json/store.ts');
-  const { type: _type, baseDir, ...options } = config;
+  const { type: _type, baseDir, ...options } = given;
   return new JSONStore(baseDir, options);
 }
 
-function checkKeys(config: { type: string }): void {
-  const known = KNOWN_KEYS[config.type];
-  if (!known) {
+/** With known keys alone, and read once. */
+function checkConfig<C extends Config>(config: C): C {
+  const type = configuring('config', () => {
+    checkObject('config', config);
+    return config.type as unknown;
+  });
+  if (type !== 'sqlite' && type !== 'postgres' && type !== 'json') {
     throw new StoreConfigError(
-      `config.type is "${String(config.type)}"; it must be "sqlite", "postgres" or "json".`,
+      `config.type is ${typeof type === 'string' ? `"${type}"` : describe(type)}; it must be "sqlite", "postgres" or "json".`,
     );
   }
-  for (const key of Object.keys(config)) {
-    if (!known.includes(key)) {
-      throw new StoreConfigError(
-        `config.${key} is no setting of a ${config.type} store; those are ${known.join(', ')}.`,
-      );
-    }
-  }
+  return optionsOf(config, KNOWN[type], 'config');
 }
 
 /** A store that can't be opened leaves nothing behind. */

@@ -1,6 +1,6 @@
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from './foreign-errors.ts';
+import { errorCode } from '../model/foreign.ts';
 import type { Modes } from './modes.ts';
 
 const PERMISSIONS = 0o777;

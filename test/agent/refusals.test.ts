@@ -56,7 +56,7 @@ describe('what create() refuses, and the field it names', () => {
       ['', /language model/],
       [null, /language model/],
     ] as const) {
-      const options = { store, provider: given as never, agentId: 'a', template: template() };
+      const options = { store, provider: given as never, template: template() };
       for (const name of ['create', 'open', 'resume'] as const) {
         const start = name === 'create' ? Agent.create(options) : Agent[name]('a', options);
         expect(await failureOf(start)).toMatchObject({

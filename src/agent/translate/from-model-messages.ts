@@ -1,5 +1,6 @@
 import { ValidationError } from '../../errors.ts';
 import type { ContentBlock, Message, Role } from '../../model/message.ts';
+import { checkModelMessage, translating } from './check-messages.ts';
 import { keptName } from './kept-name.ts';
 import { mediaBlock } from './media.ts';
 import type { ModelMessageInput, ModelPart, ModelPartInput } from './model-message.ts';
@@ -19,14 +20,16 @@ import { jsonable, optionsOf } from './values.ts';
  * await store.appendMessages(agentId, fromModelMessages((await result.response).messages));
  */
 export function fromModelMessages(messages: readonly ModelMessageInput[]): Message[] {
-  return messages.map((message, i) => ({
-    role: roleOf(message.role, `messages[${i}].role`),
-    content:
-      typeof message.content === 'string'
-        ? [{ type: 'text', text: message.content }]
-        : message.content.map(blockOf),
-    ...optionsOf(message),
-  }));
+  return translating(messages, checkModelMessage, () =>
+    messages.map((message, i) => ({
+      role: roleOf(message.role, `messages[${i}].role`),
+      content:
+        typeof message.content === 'string'
+          ? [{ type: 'text', text: message.content }]
+          : message.content.map(blockOf),
+      ...optionsOf(message),
+    })),
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isUrl } from '../../model/foreign.ts';
 import type { ContentBlock, MediaBlock } from '../../model/message.ts';
 import type { FilePart, ImagePart, ModelProviderOptions, ToolResultItem } from './model-message.ts';
 import { base64Of, isObject, optionsOf } from './values.ts';
@@ -62,7 +63,7 @@ export function mediaBlock(kind: 'image' | 'file', part: MediaFields): ContentBl
 }
 
 function blockSource(data: unknown): Pick<MediaBlock, 'url' | 'base64' | 'file_id'> | undefined {
-  if (data instanceof URL) return { url: data.href };
+  if (isUrl(data)) return { url: data.href };
   if (typeof data === 'string') {
     // The SDK tells a URL by the same test.
     if (URL.canParse(data)) return { url: data };
@@ -72,7 +73,7 @@ function blockSource(data: unknown): Pick<MediaBlock, 'url' | 'base64' | 'file_i
   if (base64 !== undefined) return { base64 };
   if (!isObject(data)) return undefined;
   if (data.type === 'data') return blockSource(data.data);
-  return data.type === 'url' && data.url instanceof URL ? { url: data.url.href } : undefined;
+  return data.type === 'url' && isUrl(data.url) ? { url: data.url.href } : undefined;
 }
 
 function sourceOf(block: { base64?: unknown; url?: unknown; file_id?: unknown }): string | undefined {

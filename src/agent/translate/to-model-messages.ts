@@ -1,4 +1,6 @@
 import type { ContentBlock, Message, ToolUseBlock } from '../../model/message.ts';
+import { checkPromptOptions } from '../agent-arguments.ts';
+import { checkStoredMessage, translating } from './check-messages.ts';
 import type { AssistantPart, ModelMessage, ToolPart, ToolResultPart } from './model-message.ts';
 import {
   answerPart,
@@ -36,14 +38,17 @@ export const CUT_OFF = 'This call was cut off; it has no result.';
  * const result = streamText({ model, messages: toModelMessages(await store.loadContext(agentId)) });
  */
 export function toModelMessages(messages: readonly Message[], options: PromptOptions = {}): ModelMessage[] {
-  const prompt = new Prompt(options);
-  for (const [i, message] of messages.entries()) {
-    prompt.place = i;
-    if (message.role === 'system') prompt.system(message);
-    else if (message.role === 'user') prompt.user(message);
-    else if (!isPartial(message) || roleAfter(messages, i) === 'user') prompt.answer(message);
-  }
-  return prompt.end();
+  const checked = checkPromptOptions(options);
+  return translating(messages, checkStoredMessage, () => {
+    const prompt = new Prompt(checked);
+    for (const [i, message] of messages.entries()) {
+      prompt.place = i;
+      if (message.role === 'system') prompt.system(message);
+      else if (message.role === 'user') prompt.user(message);
+      else if (!isPartial(message) || roleAfter(messages, i) === 'user') prompt.answer(message);
+    }
+    return prompt.end();
+  });
 }
 
 /** A prompt as it grows, with the calls that still lack a result. */

@@ -7,6 +7,8 @@ import type {
   ToolUseBlock,
 } from '../../model/message.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
+import { checkUIOptions } from '../agent-arguments.ts';
+import { checkStoredMessage, translating } from './check-messages.ts';
 import { filePart, isMediaBlock } from './media.ts';
 import type { ModelProviderOptions } from './model-message.ts';
 import { isReasoning, isText, isToolResult, isToolUse } from './model-part.ts';
@@ -34,14 +36,16 @@ export interface UIMessagesOptions {
  * const chat = useChat({ messages: toUIMessages(messages, { toolCalls }) });
  */
 export function toUIMessages(messages: readonly Message[], options: UIMessagesOptions = {}): UIMessage[] {
-  const { toolCalls = [], firstSeq = 0, idOf = (seq) => `msg-${seq}` } = options;
-  const chat = new Chat(toolCalls);
-  for (const [i, message] of messages.entries()) chat.add(message, firstSeq + i);
-  return chat.drafts.map(({ seq, role, parts }) => ({
-    id: idOf(seq),
-    role,
-    parts: parts.map((part) => ('use' in part ? toolPart(part) : part)),
-  }));
+  const { toolCalls = [], firstSeq = 0, idOf = (seq) => `msg-${seq}` } = checkUIOptions(options);
+  return translating(messages, checkStoredMessage, () => {
+    const chat = new Chat(toolCalls);
+    for (const [i, message] of messages.entries()) chat.add(message, firstSeq + i);
+    return chat.drafts.map(({ seq, role, parts }) => ({
+      id: idOf(seq),
+      role,
+      parts: parts.map((part) => ('use' in part ? toolPart(part) : part)),
+    }));
+  });
 }
 
 interface Draft {

@@ -1,3 +1,7 @@
+import { ValidationError } from '../../errors.ts';
+import { describe } from '../../model/ids.ts';
+import { reading } from '../../model/json.ts';
+import { checkUIStreamOptions } from '../agent-arguments.ts';
 import type { AgentStreamPart } from '../stream-part.ts';
 import { ChunkWriter, maskedError } from './ui-chunks.ts';
 import type { UIMessageChunk } from './ui-message.ts';
@@ -32,9 +36,10 @@ export interface UIMessageStreamOptions {
  */
 export function toUIMessageStream(
   parts: AsyncIterable<AgentStreamPart>,
-  options: UIMessageStreamOptions = {},
+  given: UIMessageStreamOptions = {},
 ): ReadableStream<UIMessageChunk> {
-  const iterator = parts[Symbol.asyncIterator]();
+  const options = checkUIStreamOptions(given);
+  const iterator = iteratorOf(parts);
   const writer = new ChunkWriter(options);
   let cancelled = false;
 
@@ -70,4 +75,17 @@ export function toUIMessageStream(
     },
     { highWaterMark: 0 },
   );
+}
+
+function iteratorOf(parts: AsyncIterable<AgentStreamPart>): AsyncIterator<AgentStreamPart> {
+  return reading('parts', () => {
+    const begin: unknown = (parts as Partial<AsyncIterable<AgentStreamPart>> | undefined)?.[
+      Symbol.asyncIterator
+    ];
+    if (typeof begin === 'function') return parts[Symbol.asyncIterator]();
+    throw new ValidationError(
+      'parts',
+      `must be what agent.stream() or followAgent() gives, not ${describe(parts)}`,
+    );
+  });
 }

@@ -1,3 +1,4 @@
+import { isArrayBuffer, isUint8Array, isUrl } from '../../model/foreign.ts';
 import type { ModelProviderOptions } from './model-message.ts';
 
 /** Whether a value is an object that is no array. */
@@ -14,21 +15,21 @@ export function optionsOf(source: { providerOptions?: unknown }): { providerOpti
 
 /** Bytes as base64; `undefined` for anything else. */
 export function base64Of(data: unknown): string | undefined {
-  if (data instanceof ArrayBuffer) return Buffer.from(data).toString('base64');
-  if (!(data instanceof Uint8Array)) return undefined;
+  if (isArrayBuffer(data)) return Buffer.from(data).toString('base64');
+  if (!isUint8Array(data)) return undefined;
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
 }
 
 /** A value of the SDK's as it can be stored: bytes as base64, URLs as text, nothing that is `undefined`. */
 export function jsonable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof URL) return value.href;
+  if (isUrl(value)) return value.href;
   const base64 = base64Of(value);
   if (base64 !== undefined) return base64;
   if (Array.isArray(value)) return value.map(jsonable);
   const prototype: unknown = Object.getPrototypeOf(value);
-  // Anything else is for the store to refuse.
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  // Anything but a plain object, of whatever realm, is for the store to refuse.
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) return value;
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   return Object.fromEntries(entries.map(([key, item]) => [key, jsonable(item)]));
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '../../store/foreign-errors.ts';
+import { messageOf } from '../../model/foreign.ts';
 import type { ConsistencyIssue } from '../../store/store.ts';
 import type { Row } from '../driver.ts';
 import type { TableName } from '../schema/tables.ts';

@@ -1,6 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, messageOf } from '../../store/foreign-errors.ts';
+import { errorCode, messageOf } from '../../model/foreign.ts';
 import type { HealthReport } from '../../store/store.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../model/clock.ts';
-import { messageOf } from '../../store/foreign-errors.ts';
+import { messageOf } from '../../model/foreign.ts';
 import type { HealthReport } from '../../store/store.ts';
 import type { Engine } from '../engine.ts';
 import { statement } from '../statement.ts';
