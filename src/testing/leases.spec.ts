@@ -40,6 +40,7 @@ export function leasesSpec(spec: Spec): void {
     writing(spec);
     runningOut(spec);
     givingBack(spec);
+    naming(spec);
     severalStores(spec);
   });
 }
@@ -259,6 +260,42 @@ function givingBack(spec: Spec): void {
     assert.equal(lease.signal.aborted, true);
     await assert.rejects(store.appendMessages('a', [user('x')], { lease }), LeaseNotHeldError);
     assert.ok((await store.acquireAgentLock('a')).token > lease.token);
+  });
+}
+
+function naming(spec: Spec): void {
+  spec.test('L5 say who holds them, and that it is this process', async ({ store }) => {
+    await createAgent(store, 'a');
+    const lease = await store.acquireAgentLock('a', { holder: 'worker-7' });
+    assert.equal(lease.holder.name, 'worker-7');
+    assert.equal(lease.holder.pid, process.pid);
+    assert.ok(lease.holder.host.length > 0);
+    const calls: Promise<unknown>[] = [store.acquireAgentLock('a'), store.saveMessages('a', [user('x')])];
+    const [timeout, refused] = (await outcomes(calls)).errors;
+    assert.ok(timeout instanceof LockTimeoutError && refused instanceof LeaseNotHeldError);
+    for (const error of [timeout, refused]) {
+      assert.deepEqual(error.holder, lease.holder);
+      assert.ok(error.expiresAt instanceof Date);
+      assert.match(error.message, /this process itself \("worker-7"\).* until \d{4}-.*\{ lease \}/);
+    }
+  });
+
+  spec.test('L5 tell nobody of a holder once they are released', async ({ store }) => {
+    await createAgent(store, 'a');
+    const lease = await store.acquireAgentLock('a');
+    assert.equal(lease.holder.name, undefined);
+    await lease.release();
+    const [error] = (await outcomes([store.appendMessages('a', [user('x')], { lease })])).errors;
+    assert.ok(error instanceof LeaseNotHeldError);
+    assert.equal(error.holder, undefined);
+    assert.match(error.message, /released or taken over\. Get a lease/);
+  });
+
+  spec.test('L5 have names of 1 to 255 bytes', async ({ store }) => {
+    await createAgent(store, 'a');
+    for (const holder of ['', 'x'.repeat(256), 7 as never]) {
+      await refused(store.acquireAgentLock('a', { holder }), 'holder');
+    }
   });
 }
 
