@@ -35,7 +35,7 @@ const READ_DELTAS = statement(
   `SELECT d.piece, d.payload, CASE WHEN h.watched_until < {now} + ${WATCH_MS / 2} THEN 1 ELSE 0 END AS unannounced
    FROM {heads} h LEFT JOIN {deltas} d
      ON d.tree = h.tree AND d.agent = h.agent AND d.message_count = h.message_count AND d.piece > $3
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY d.piece`,
+   WHERE h.tree = $1 AND h.agent = $2`,
 );
 
 const ANNOUNCE = statement(
@@ -121,5 +121,6 @@ export function decodeDelta(agentId: string, payload: string): Delta {
 function piecesOf(rows: readonly Row[]): Piece[] {
   return rows
     .filter((row) => row.payload !== null)
-    .map(({ piece, payload }) => ({ piece: number(piece), payload: String(payload) }));
+    .map(({ piece, payload }) => ({ piece: number(piece), payload: String(payload) }))
+    .sort((one, other) => one.piece - other.piece);
 }

@@ -39,7 +39,7 @@ const EXACT_NAME = statementOfValues('exact_tool_name', {
 });
 
 function exactNameText(by: string): string {
-  return `SELECT long_name FROM {tool_calls} ${by} WHERE ${OWNED} AND tool_name = $1 LIMIT 1`;
+  return `SELECT long_name FROM {tool_calls} ${by} WHERE ${OWNED} AND tool_name = $1 ORDER BY created_at LIMIT 1`;
 }
 
 /** Calls are counted by what is indexed of their tools' names, which for a name that models made up is a digest. */
