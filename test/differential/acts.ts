@@ -267,9 +267,21 @@ export async function repeat(run: Run, { which, changed }: Of<'repeat'>): Promis
   if (!sent) return;
   const { agentId } = sent;
   const change = changed ? { ...sent.change, info: { status: 'interrupted' as const } } : sent.change;
-  await run.write(
-    agentId,
+  const { operationId = '' } = change;
+  if (!run.model.find(agentId)?.operations.has(operationId)) {
+    await run.write(
+      agentId,
+      () => run.store.commit(agentId, change),
+      (at) => run.model.commit(agentId, change, at),
+    );
+    return;
+  }
+  // Nothing is written, so nothing is stamped: what the agent has may be later, events for example.
+  const before = await run.store.loadInfo(agentId);
+  const result = await run.both(
     () => run.store.commit(agentId, change),
-    (at) => run.model.commit(agentId, change, at),
+    () => run.model.commit(agentId, change, 0),
   );
+  if (result) assert.deepEqual(result.actual, result.expected);
+  assert.deepEqual(await run.store.loadInfo(agentId), before);
 }

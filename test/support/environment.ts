@@ -11,6 +11,6 @@ export const WITHOUT_SQLITE = 'TEST_WITHOUT_SQLITE';
  */
 export function removeRedirectingVariables(): void {
   for (const name of Object.keys(process.env)) {
-    if (/^(KODE_(?!PROPERTY_RUNS$)|POSTGRES_|PG[A-Z])/i.test(name)) delete process.env[name];
+    if (/^(KODE_(?!PROPERTY_(RUNS|SEED)$)|POSTGRES_|PG[A-Z])/i.test(name)) delete process.env[name];
   }
 }
