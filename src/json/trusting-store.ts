@@ -99,11 +99,11 @@ export class JsonTrustingStore implements TrustingStore {
     );
   }
 
-  async *readEvents(agentId: string, query: EventQuery): AsyncGenerator<StoredEvent> {
+  async *readEvents(agentId: string, query: EventQuery): AsyncGenerator<StoredEvent[]> {
     for (let next: number | undefined = beginningOf(query); next !== undefined; ) {
       const from: number = next;
       const page = await this.#use(agentId, (agent) => readEventPage(agent, from, query));
-      yield* page.events;
+      yield page.events;
       next = page.next;
     }
   }

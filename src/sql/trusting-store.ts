@@ -32,7 +32,8 @@ import type {
   CheckedWatch,
 } from '../store/arguments.ts';
 import type { AgentStats } from '../store/filters.ts';
-import type { Paged, Settling } from '../store/lifecycle.ts';
+import type { Settling } from '../store/lifecycle.ts';
+import type { Paged } from '../store/paged.ts';
 import type { AgentLease, ConsistencyReport, WatchItem } from '../store/store.ts';
 import type { TrustingExtendedStore } from '../store/trusting-store.ts';
 import type {
@@ -128,7 +129,7 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     this.engine.committer.events.append(agentId, [event], this.engine.context.driver.clock.now(), call);
   }
 
-  readEvents(agentId: string, query: EventQuery): AsyncIterable<StoredEvent> {
+  readEvents(agentId: string, query: EventQuery): AsyncIterator<Iterable<StoredEvent>> {
     return readEvents(this.engine.context, agentId, query);
   }
 

@@ -19,7 +19,7 @@ import type {
   StatsFilter,
   ToolCallQueryFilter,
 } from './filters.ts';
-import type { Paged } from './lifecycle.ts';
+import type { Paged } from './paged.ts';
 import type {
   AgentLease,
   BackupOptions,

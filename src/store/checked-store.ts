@@ -173,14 +173,12 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   }
 
   readEvents(agentId: string, options?: ReadEventsOptions): AsyncIterable<StoredEvent> {
-    return this.iterate(
-      'readEvents',
-      () => {
-        validateAgentId(agentId);
-        return validateEventOptions(options);
-      },
-      (backend, query) => backend.readEvents(agentId, query),
-    );
+    return this.lifecycle.iteratePages('readEvents', async () => {
+      validateAgentId(agentId);
+      const query = validateEventOptions(options);
+      const backend = await this.opening.now();
+      return { pages: backend.readEvents(agentId, query), decode: (event: StoredEvent) => event };
+    });
   }
 
   saveDelta(agentId: string, delta: Delta): Promise<boolean> {

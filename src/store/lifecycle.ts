@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { StoreClosedError } from '../errors.ts';
 import type { Clock, Timer } from '../model/clock.ts';
+import { type Paged, PagedIteration } from './paged.ts';
 import { assertRoomForCall } from './queues.ts';
 import type { OperationMetrics } from './store.ts';
 
@@ -20,12 +21,6 @@ interface Counter {
   count: number;
   errors: number;
   latencies: number[];
-}
-
-/** Rows page by page, and what each of them is for the caller. */
-export interface Paged<R, T> {
-  readonly pages: AsyncIterator<readonly R[]>;
-  decode(row: R): T;
 }
 
 /** A call under way, for whoever carries it out. */
@@ -124,28 +119,16 @@ export class Lifecycle {
     }
   }
 
-  /**
-   * The same in pages: each page is a call of its own. What is in a page becomes an item when its turn comes,
-   * so that damaged data is an error in its place, and what is never asked for costs nothing.
-   */
-  async *iteratePages<R, T>(operation: string, open: () => Promise<Paged<R, T>>): AsyncGenerator<T> {
-    this.assertOpen();
-    let paged: Paged<R, T> | undefined;
-    try {
-      for (;;) {
-        const page = await this.run(operation, async () => {
-          paged ??= await open();
-          return paged.pages.next();
-        });
-        if (page.done || !paged) return;
-        for (const row of page.value) {
-          yield paged.decode(row);
-          this.assertOpen();
-        }
-      }
-    } finally {
-      await paged?.pages.return?.();
-    }
+  /** The same in pages: each page is a call of its own. */
+  iteratePages<R, T>(
+    operation: string,
+    open: () => Promise<Paged<R, T>>,
+  ): AsyncIterableIterator<T, undefined> {
+    const guard = {
+      assertOpen: () => this.assertOpen(),
+      run: <S>(work: () => Promise<S>) => this.run(operation, work),
+    };
+    return new PagedIteration(guard, open);
   }
 
   /**

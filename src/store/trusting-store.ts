@@ -25,7 +25,8 @@ import type {
   CheckedWatch,
 } from './arguments.ts';
 import type { AgentStats } from './filters.ts';
-import type { Paged, Settling } from './lifecycle.ts';
+import type { Settling } from './lifecycle.ts';
+import type { Paged } from './paged.ts';
 import type { AgentLease, ConsistencyReport, WatchItem } from './store.ts';
 import type { EventQuery, MessageQuery, SessionQuery, StatsQuery, ToolCallQuery } from './validate-filter.ts';
 
@@ -51,7 +52,8 @@ export interface TrustingStore {
 
   /** Settles the call itself: events are so small and so many that promises would be most of their cost. */
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void;
-  readEvents(agentId: string, query: EventQuery): AsyncIterable<StoredEvent>;
+  /** In pages, whose events are looked at one by one: those that follow damaged ones are never reached. */
+  readEvents(agentId: string, query: EventQuery): AsyncIterator<Iterable<StoredEvent>>;
   /** `delta` is JSON text. */
   saveDelta(agentId: string, delta: string): Promise<boolean>;
   loadDelta(agentId: string): Promise<Delta[]>;

@@ -14,7 +14,7 @@ import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts'
 import { aggregateStats } from '../../src/sql/query/statistics.ts';
 import { iterateToolCalls, queryToolCalls } from '../../src/sql/query/tool-calls.ts';
 import type { SessionQueryFilter, ToolCallQueryFilter } from '../../src/store/filters.ts';
-import type { Paged } from '../../src/store/lifecycle.ts';
+import type { Paged } from '../../src/store/paged.ts';
 import type { ReadEventsOptions } from '../../src/store/store.ts';
 import {
   validateEventOptions,
@@ -86,7 +86,7 @@ async function take({ pages }: Paged<unknown, unknown>, count: number): Promise<
   for (let taken = 0; taken < count; ) {
     const page = await pages.next();
     if (page.done) break;
-    taken += page.value.length;
+    taken += [...page.value].length;
   }
   await pages.return?.();
 }

@@ -4,13 +4,18 @@ import type { SortOrder } from '../../store/filters.ts';
 import type { EventQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { AgentKeys } from '../directory.ts';
-import type { Driver, Row } from '../driver.ts';
+import type { Driver, SqlValue } from '../driver.ts';
 import { RARE_CHANNELS } from '../schema/indexes.ts';
 import { CHANNEL_BITS } from '../schema/tables.ts';
-import { type Statement, statement } from '../statement.ts';
+import { type Statement, statementOfArrays } from '../statement.ts';
 
-/** Rows, each of which may hold a turn's events. Who begins with the newest seldom goes far. */
-const PAGE: Record<SortOrder, number> = { asc: 200, desc: 50 };
+/** Rows, each of which may hold a turn's events, or one. */
+export const FIRST_PAGE = 200;
+const MAX_PAGE = 1_000;
+/** Characters of text in a page up to which the next one has more rows. */
+const LIGHT = 500_000;
+/** Who begins with the newest seldom goes far. */
+const NEWEST_PAGE = 50;
 
 /** Events that were stored together. */
 export interface EventPack {
@@ -37,22 +42,28 @@ const OF_AGENT: Record<SortOrder, string> = {
   desc: 'tree = $1 AND agent = $2 AND cursor > $3 AND cursor < $5',
 };
 
-/** The head comes along so that a missing agent and pruned events are told apart from no events. */
-function pageOf(rows: string, order: SortOrder): string {
-  return `SELECT h.pruned_cursor, e.cursor, e.count, e.created_at, e.payload
-   FROM {heads} h LEFT JOIN (${rows}) e ON 1 = 1
-   WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor ${order}`;
+/**
+ * The head comes along so that a missing agent and pruned events are told apart from no events. SQLite would
+ * put joined rows into a table first, and sort them, which takes three times as long: there the head is a row
+ * of its own before them.
+ */
+function pageOf(rows: { sqlite: string; postgres: string }, order: SortOrder): Statement['text'] {
+  return {
+    sqlite: `SELECT pruned_cursor, NULL, NULL, NULL, NULL FROM {heads} WHERE tree = $1 AND agent = $2
+     UNION ALL SELECT NULL, ${COLUMNS} FROM (${rows.sqlite})`,
+    postgres: `SELECT h.pruned_cursor, e.cursor, e.count, e.created_at, e.payload
+     FROM {heads} h LEFT JOIN (${rows.postgres}) e ON 1 = 1
+     WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor ${order}`,
+  };
 }
 
 function pageEnd(order: SortOrder): string {
   return `ORDER BY cursor ${order} LIMIT $4`;
 }
 
-function inOrder(condition: string, order: SortOrder): string {
-  return pageOf(
-    `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} ${condition} ${pageEnd(order)}`,
-    order,
-  );
+function inOrder(condition: string, order: SortOrder): Statement['text'] {
+  const rows = `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} ${condition} ${pageEnd(order)}`;
+  return pageOf({ sqlite: rows, postgres: rows }, order);
 }
 
 /**
@@ -66,30 +77,29 @@ function merged(channel: Channel, order: SortOrder, set: (query: string) => stri
       `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} AND channels = ${bits} AND ${RARE_CHANNELS}`,
     ),
   );
-  return pageOf(`${queries.join(' UNION ALL ')} ${pageEnd(order)}`, order);
+  return `${queries.join(' UNION ALL ')} ${pageEnd(order)}`;
 }
 
 function mergedText(channel: Channel, order: SortOrder): Statement['text'] {
-  return {
-    sqlite: merged(channel, order, (query) => query),
-    postgres: merged(channel, order, (query) => `(${query} ${pageEnd(order)})`),
-  };
+  const sqlite = merged(channel, order, (query) => query);
+  const postgres = merged(channel, order, (query) => `(${query} ${pageEnd(order)})`);
+  return pageOf({ sqlite, postgres }, order);
 }
 
-function statementsFor(order: SortOrder): Record<Channel | 'all', Statement> {
+function statementsFor(order: SortOrder): Record<Channel | 'all', Statement<'arrays'>> {
   const named = (what: string) => (order === 'asc' ? `read_${what}` : `read_newest_${what}`);
   return {
-    all: statement(named('events'), inOrder('', order)),
-    progress: statement(
+    all: statementOfArrays(named('events'), inOrder('', order)),
+    progress: statementOfArrays(
       named('progress_events'),
       inOrder(`AND (channels & ${CHANNEL_BITS.progress}) <> 0`, order),
     ),
-    control: statement(named('control_events'), mergedText('control', order)),
-    monitor: statement(named('monitor_events'), mergedText('monitor', order)),
+    control: statementOfArrays(named('control_events'), mergedText('control', order)),
+    monitor: statementOfArrays(named('monitor_events'), mergedText('monitor', order)),
   };
 }
 
-const READ: Record<SortOrder, Record<Channel | 'all', Statement>> = {
+const READ: Record<SortOrder, Record<Channel | 'all', Statement<'arrays'>>> = {
   asc: statementsFor('asc'),
   desc: statementsFor('desc'),
 };
@@ -99,11 +109,11 @@ export async function readPage(
   driver: Driver,
   agentId: string,
   { tree, agent }: AgentKeys,
-  { since, channel }: { since: number; channel?: Channel },
+  { since, channel, limit }: { since: number; channel?: Channel; limit: number },
 ): Promise<EventPage | undefined> {
-  const rows = await driver.read(READ.asc[channel ?? 'all'], [tree, agent, since, PAGE.asc]);
+  const rows = await driver.read(READ.asc[channel ?? 'all'], [tree, agent, since, limit]);
   if (rows.length === 0) return undefined;
-  const page = pageWith(rows, 'asc', since);
+  const page = pageWith(rows, limit, since);
   assertKept(agentId, since, page);
   return page;
 }
@@ -114,18 +124,25 @@ export async function readNewest(
   { tree, agent }: AgentKeys,
   { since, channel, before }: EventQuery & { before: number },
 ): Promise<EventPage | undefined> {
-  const rows = await driver.read(READ.desc[channel ?? 'all'], [tree, agent, since, PAGE.desc, before]);
-  return rows.length === 0 ? undefined : pageWith(rows, 'desc', before);
+  const rows = await driver.read(READ.desc[channel ?? 'all'], [tree, agent, since, NEWEST_PAGE, before]);
+  return rows.length === 0 ? undefined : pageWith(rows, NEWEST_PAGE, before);
 }
 
-function pageWith(rows: Row[], order: SortOrder, otherwise: number): EventPage {
-  const packs = rows.filter((row) => row.cursor !== null).map(decodePack);
+function pageWith(rows: SqlValue[][], limit: number, otherwise: number): EventPage {
+  const packs = rows.filter(([, cursor]) => cursor !== null).map(decodePack);
   return {
     packs,
     end: packs.at(-1)?.cursor ?? otherwise,
-    isLast: packs.length < PAGE[order],
-    pruned: number(rows[0]?.pruned_cursor),
+    isLast: packs.length < limit,
+    pruned: number(rows[0]?.[0]),
   };
+}
+
+/** Rows of the page after one of so many. */
+export function nextLimit(limit: number, packs: readonly EventPack[]): number {
+  let length = 0;
+  for (const { payload } of packs) length += payload.length;
+  return length < LIGHT ? Math.min(MAX_PAGE, 2 * limit) : limit;
 }
 
 /** A reader who asks for more than is left must not take it for all there was. */
@@ -133,21 +150,28 @@ export function assertKept(agentId: string, since: number, { pruned }: EventPage
   if (since < pruned) throw new EventsPrunedError(agentId, since, pruned + 1);
 }
 
-function decodePack(row: Row): EventPack {
-  return {
-    cursor: number(row.cursor),
-    count: number(row.count),
-    at: number(row.created_at),
-    payload: String(row.payload),
-  };
+function decodePack([, cursor, count, at, payload]: readonly SqlValue[]): EventPack {
+  return { cursor: number(cursor), count: number(count), at: number(at), payload: String(payload) };
 }
 
-/** The events of a row that come after `since`, of one channel or of all. */
-export function* unpack(
+/** The events of rows that come after `since`, of one channel or of all, each row's when it is reached. */
+export function* unpackAll(
+  agentId: string,
+  packs: readonly EventPack[],
+  query: { since: number; channel?: Channel; order: SortOrder },
+): Generator<StoredEvent> {
+  for (const pack of packs) {
+    const events = unpack(agentId, pack, query);
+    if (query.order === 'desc') events.reverse();
+    for (const event of events) yield event;
+  }
+}
+
+function unpack(
   agentId: string,
   { cursor: last, count, at, payload }: EventPack,
   { since, channel }: { since: number; channel?: Channel },
-): Generator<StoredEvent> {
+): StoredEvent[] {
   const first = last - count + 1;
   const place = () => `events ${first} to ${last} of agent "${agentId}"`;
   const events = parseJson(payload, place) as StoredEvent['event'][];
@@ -156,9 +180,12 @@ export function* unpack(
       `Stored are not the ${count} events that should be: ${place()}. What is stored is damaged or was changed from outside. Restore it from a backup.`,
     );
   }
-  for (const [i, event] of events.entries()) {
-    const cursor = first + i;
+  const wanted: StoredEvent[] = [];
+  let cursor = first - 1;
+  for (const event of events) {
+    cursor += 1;
     if (cursor <= since || (channel && event.channel !== channel)) continue;
-    yield { cursor, bookmark: { seq: cursor, timestamp: at }, event };
+    wanted.push({ cursor, bookmark: { seq: cursor, timestamp: at }, event });
   }
+  return wanted;
 }

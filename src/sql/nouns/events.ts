@@ -7,32 +7,35 @@ import type { EventQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../directory.ts';
 import { announce, decodeDelta, readDeltas, WATCH_MS } from './deltas.ts';
-import { assertKept, readNewest, readPage, unpack } from './event-pages.ts';
+import { assertKept, FIRST_PAGE, nextLimit, readNewest, readPage, unpackAll } from './event-pages.ts';
 
 /** How long a watcher waits when nobody wakes it. */
 export const POLL_MS = 250;
 
-/** The events that are there when the iteration gets to its end. */
-export async function* readEvents(
+/** The events that are there when the iteration gets to its end, page by page. */
+export function readEvents(
   context: SqlContext,
   agentId: string,
   query: EventQuery,
-): AsyncGenerator<StoredEvent> {
-  if (query.order === 'desc') yield* readBackwards(context, agentId, query);
-  else yield* readForwards(context, agentId, query);
+): AsyncGenerator<Iterable<StoredEvent>> {
+  return query.order === 'desc'
+    ? readBackwards(context, agentId, query)
+    : readForwards(context, agentId, query);
 }
 
 async function* readForwards(
   { driver, directory }: SqlContext,
   agentId: string,
   query: EventQuery,
-): AsyncGenerator<StoredEvent> {
+): AsyncGenerator<Iterable<StoredEvent>> {
+  let limit = FIRST_PAGE;
   for (let { since } = query; ; ) {
-    const rest = { ...query, since };
+    const rest = { ...query, since, limit };
     const page = await directory.resolve(agentId, (keys) => readPage(driver, agentId, keys, rest));
-    for (const pack of page.packs) yield* unpack(agentId, pack, rest);
+    yield unpackAll(agentId, page.packs, rest);
     if (page.isLast) return;
     since = page.end;
+    limit = nextLimit(limit, page.packs);
   }
 }
 
@@ -40,11 +43,11 @@ async function* readBackwards(
   { driver, directory }: SqlContext,
   agentId: string,
   query: EventQuery,
-): AsyncGenerator<StoredEvent> {
+): AsyncGenerator<Iterable<StoredEvent>> {
   for (let before = Number.MAX_SAFE_INTEGER; ; ) {
     const rest = { ...query, before };
     const page = await directory.resolve(agentId, (keys) => readNewest(driver, keys, rest));
-    for (const pack of page.packs) yield* [...unpack(agentId, pack, query)].reverse();
+    yield unpackAll(agentId, page.packs, query);
     if (page.isLast) return assertKept(agentId, query.since, page);
     before = page.end;
   }
@@ -77,16 +80,14 @@ export async function* watchEvents(
           await announce(context.driver, keys);
           announcedAt = clock.monotonic();
         }
-        const page = await readPage(context.driver, agentId, keys, { since });
+        const page = await readPage(context.driver, agentId, keys, { since, limit: FIRST_PAGE });
         return page && { page, deltas: await readDeltas(context.driver, keys, lastPiece) };
       });
       if (!seen) return;
       const { page, deltas } = seen;
-      for (const pack of page.packs) {
-        for (const event of unpack(agentId, pack, { since })) {
-          if (signal.aborted) return;
-          yield { kind: 'event', ...event };
-        }
+      for (const event of unpackAll(agentId, page.packs, { since, order: 'asc' })) {
+        if (signal.aborted) return;
+        yield { kind: 'event', ...event };
       }
       since = page.end;
       for (const { piece, payload } of deltas ?? []) {

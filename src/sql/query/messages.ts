@@ -1,6 +1,6 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { Message, MessageRecord } from '../../model/message.ts';
-import type { Paged } from '../../store/lifecycle.ts';
+import type { Paged } from '../../store/paged.ts';
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';

@@ -1,4 +1,4 @@
-import type { Paged } from '../../store/lifecycle.ts';
+import type { Paged } from '../../store/paged.ts';
 import type { PageSpec } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';

@@ -1,5 +1,5 @@
 import type { AgentInfo } from '../../model/agent.ts';
-import type { Paged } from '../../store/lifecycle.ts';
+import type { Paged } from '../../store/paged.ts';
 import type { SessionQuery } from '../../store/validate-filter.ts';
 import { decodeInfo, number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';

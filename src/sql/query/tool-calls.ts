@@ -1,6 +1,6 @@
 import { CorruptDataError } from '../../errors.ts';
 import type { AgentToolCallRecord } from '../../model/tool-call.ts';
-import type { Paged } from '../../store/lifecycle.ts';
+import type { Paged } from '../../store/paged.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { decodeRecord } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
