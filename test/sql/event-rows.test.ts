@@ -84,4 +84,18 @@ describe('rows of events', () => {
     await store.close();
     await removeDirectory(directory);
   });
+
+  it('X4 that hold one event each are read by few statements, and no step of the reader is a call', async () => {
+    const store = await new OpenSqliteStore(':memory:').open();
+    await createAgent(store, 'a');
+    for (let n = 0; n < 3_000; n += 1) {
+      await store.commit('a', { events: [{ channel: 'progress', type: 'tick', n }], at: new Date(n) });
+    }
+    const read = await collect(store.readEvents('a'));
+    expect(read.map(({ event }) => event.n)).toEqual(read.map((_, n) => n));
+    expect(read).toHaveLength(3_000);
+    // Pages of 200, 400, 800, 1,000 and 600 rows, and the end.
+    expect(store.getMetrics().operations.readEvents?.count).toBeLessThanOrEqual(6);
+    await store.close();
+  });
 });
