@@ -2,6 +2,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreBusyError, StoreUnavailableError } from '../errors.ts';
 import { type Clock, sleep, type Timer } from '../model/clock.ts';
+import { type Reading, readingOf } from '../model/lease-time.ts';
 import type { Disk, Guard } from './disk.ts';
 import { errorCode } from './file-errors.ts';
 import { type Holder, parseHolder, thisProcess } from './holder.ts';
@@ -41,8 +42,8 @@ export class StoreLock implements Guard {
   readonly #loss = new AbortController();
   /** It rises when the lock is taken anew after a pause. */
   #current: number;
-  /** The monotonic instant since when nobody else can have taken the lock. */
-  #sureAt: number;
+  /** Since when nobody else can have taken the lock. */
+  #sureAt: Reading;
   #beat: Timer | undefined;
   #shown: number;
   #proving: Promise<void> | undefined;
@@ -51,7 +52,7 @@ export class StoreLock implements Guard {
   private constructor(
     root: string,
     { disk, clock }: LookOptions,
-    taken: { generation: number; holder: Holder; at: number; afterCrash: boolean; fenced: boolean },
+    taken: { generation: number; holder: Holder; at: Reading; afterCrash: boolean; fenced: boolean },
   ) {
     this.#root = root;
     this.#disk = disk;
@@ -74,7 +75,7 @@ export class StoreLock implements Guard {
       const end = newest && !newest.free ? await endOf(root, newest, { ...options, place }) : 'seen';
       if (end === undefined) continue;
       const generation = (newest?.generation ?? 0) + 1;
-      const at = clock.monotonic();
+      const at = readingOf(clock);
       if (await create(disk, join(root, `lock.${generation}`), holder)) {
         const afterCrash = newest?.free === false;
         const taken = { generation, holder, at, afterCrash, fenced: end === 'concluded' };
@@ -148,11 +149,17 @@ export class StoreLock implements Guard {
   }
 
   #isFresh(): boolean {
-    return !this.lost.aborted && this.#clock.monotonic() - this.#sureAt < FRESH_MS;
+    return !this.lost.aborted && this.#age() < FRESH_MS;
   }
 
   #isSure(): boolean {
-    return this.#clock.monotonic() - this.#sureAt < SURE_MS;
+    return this.#age() < SURE_MS;
+  }
+
+  /** The monotonic clock stands still while the machine sleeps, and the wall clock may be set back: the later one counts. */
+  #age(): number {
+    const { now, monotonic } = readingOf(this.#clock);
+    return Math.max(monotonic - this.#sureAt.monotonic, now - this.#sureAt.now);
   }
 
   #end(): void {
@@ -180,7 +187,7 @@ export class StoreLock implements Guard {
   /** Shows that this process is alive, and makes sure that the lock is its own. */
   async #prove(): Promise<void> {
     if (this.lost.aborted) throw this.#taken();
-    const at = this.#clock.monotonic();
+    const at = readingOf(this.#clock);
     if (this.#isSure()) {
       await this.#show();
       if (this.#isSure()) {
@@ -219,7 +226,7 @@ export class StoreLock implements Guard {
   }
 
   /** After a pause: whoever concluded from it that this process is gone asks for the same next file. */
-  async #takeAnew(at: number): Promise<void> {
+  async #takeAnew(at: Reading): Promise<void> {
     const before = this.#current;
     const next = this.#path(before + 1);
     const created = await create(this.#disk, next, this.#holder);

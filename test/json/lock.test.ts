@@ -207,6 +207,19 @@ describe('a holder that stood still', () => {
     expect(left).not.toEqual(['lock.1']);
   });
 
+  it('J2 has lost it also where its machine slept, and its monotonic clock with it', async () => {
+    const { root } = await workspace();
+    await mkdir(root);
+    const clocks = [new MovableClock(), new MovableClock()] as const;
+    const lock = await acquire(root, clocks[0], elsewhere);
+    await clocks[0].suspend(20_000);
+    const other = await clocks[1].advanceUntil(acquire(root, clocks[1]), 500);
+    lock.look();
+    expect(lock.lost.aborted, 'before any timer of it runs').toBe(true);
+    await expect(lock.check()).rejects.toThrow(StoreBusyError);
+    await other.check();
+  });
+
   it('J2 and one that concluded that it is gone never both have it, whoever comes first', async () => {
     const { root } = await workspace();
     await mkdir(root);
