@@ -61,6 +61,7 @@ export class Gate {
   #newest = 0;
   #served = 0;
   #servedAt = 0;
+  #oneKept = false;
 
   constructor(size: () => number) {
     this.#size = size;
@@ -114,6 +115,21 @@ export class Gate {
       const forget = ended((reason) => this.#remove(waiting, reason));
       this.#add(waiting, urgent);
     });
+  }
+
+  /**
+   * Whether somebody within may stay, and keep a connection for what is urgent: one for all stores on the pool,
+   * because the others would have none left, and only where there is another.
+   */
+  keepOne(): boolean {
+    if (this.#oneKept || this.size <= 1) return false;
+    this.#oneKept = true;
+    return true;
+  }
+
+  /** The one who stayed is about to leave. */
+  keepNone(): void {
+    this.#oneKept = false;
   }
 
   /** The unit had its connection, or was refused one at once: who comes next may have more luck. */

@@ -7,7 +7,8 @@ import type { Limit } from './statement-wait.ts';
 /**
  * A way to the database for what has to go through in time, whatever else waits: the renewal of leases. While
  * leases are held one connection stays with it. In a pool of ours it is one more than the others may have; in
- * a pool of the caller's it is one of them, where there is another. Where none can be kept, it goes first.
+ * a pool of the caller's it is one of them for all stores on it, where there is another. Where none can be kept,
+ * it goes first.
  */
 export class KeptConnection implements Source {
   readonly #line: Line;
@@ -47,17 +48,13 @@ export class KeptConnection implements Source {
   }
 
   giveBack(connection: Connection, served: boolean): void {
-    if (this.#users > 0 && !this.#kept && this.#mayKeep && connection.isFit) {
+    if (this.#users > 0 && !this.#kept && connection.isFit && this.#line.mayKeep(connection)) {
       this.#kept = connection;
       // It rests: whoever holds leases and has nothing else to do may end.
       connection.unref();
     } else {
       this.#release(connection, served);
     }
-  }
-
-  get #mayKeep(): boolean {
-    return this.#ownsPool || this.#line.size > 1;
   }
 
   async #takeAside(limit: Limit, wait: Wait): Promise<Connection | undefined> {

@@ -19,17 +19,13 @@ export class Line implements Source {
   readonly #gate: Gate;
   readonly #surroundings: Surroundings;
   readonly #aside = new WeakSet<Connection>();
+  #kept: Connection | undefined;
 
   /** `aside`: how many connections the pool has for `takeAside`. */
   constructor(pool: Pool, aside: number, surroundings: Surroundings) {
     this.#pool = pool;
     this.#gate = gateOf(pool, aside);
     this.#surroundings = surroundings;
-  }
-
-  /** How many there are to be had at a time. */
-  get size(): number {
-    return this.#gate.size;
   }
 
   async take(limit: Limit, wait: Wait): Promise<Connection> {
@@ -49,8 +45,20 @@ export class Line implements Source {
     return this.#aside.has(connection);
   }
 
+  /** Whether a connection may be kept, until it is given back, although others wait in line. */
+  mayKeep(connection: Connection): boolean {
+    if (this.#aside.has(connection) || this.#kept === connection) return true;
+    if (this.#kept || !this.#gate.keepOne()) return false;
+    this.#kept = connection;
+    return true;
+  }
+
   giveBack(connection: Connection, served: boolean): void {
     connection.release();
+    if (this.#kept === connection) {
+      this.#kept = undefined;
+      this.#gate.keepNone();
+    }
     if (this.#aside.has(connection)) return;
     if (served) this.#gate.leave();
     else this.#gate.leaveUnserved();

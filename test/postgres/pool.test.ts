@@ -230,3 +230,19 @@ describe('while calls wait for a connection', () => {
     await within(store.close(), 'close');
   });
 });
+
+describe('leases on a pool that several stores share', () => {
+  it('L2 keep one of its connections together, whichever store holds them', async () => {
+    const pool = await poolOf(2, 0);
+    const stores = [await storeOn(pool), await storeOn(pool)];
+    for (const store of stores) {
+      await createAgent(store, 'a');
+      await store.acquireAgentLock('a');
+    }
+    const kept = () => pool.totalCount - pool.idleCount;
+    await until(() => kept() === 1, 'one connection is kept');
+    for (const store of stores) await within(store.list(), 'a call beside the leases', 2_000);
+    for (const store of stores) await store.close();
+    await until(() => kept() === 0, 'no connection is kept');
+  });
+});
