@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { sha256 } from '../model/crypto.ts';
+import { endClient } from './end-client.ts';
 
 const RECONNECT_MS = 2_000;
 
@@ -44,7 +45,7 @@ export class Listener {
     const lost = () => {
       if (this.#client !== client) return;
       this.#client = undefined;
-      void client.end().catch(ignoreEnd);
+      void endClient(client);
       if (this.#closed || this.#subscribers.size === 0) return;
       this.#retry = setTimeout(() => this.#open(), RECONNECT_MS);
       this.#retry.unref();
@@ -65,9 +66,6 @@ export class Listener {
     clearTimeout(this.#retry);
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(ignoreEnd);
+    if (client) await endClient(client);
   }
 }
-
-/** Ending a connection that is broken already fails, and there is nothing left to end. */
-function ignoreEnd(): void {}

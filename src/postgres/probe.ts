@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { endClient } from './end-client.ts';
 import { isServersWord } from './errors.ts';
 
 /**
@@ -35,7 +36,7 @@ export class Probe {
       // A refusal, because of too many clients for example, comes from a server that lives.
       return isServersWord(error);
     } finally {
-      void client.end().catch(ignore);
+      void endClient(client);
     }
   }
 }

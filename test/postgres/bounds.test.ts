@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KodeError, StoreBusyError, StoreUnavailableError } from '../../src/errors.ts';
 import { withClock } from '../../src/model/clock.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
+import { MAX_LENGTH } from '../../src/sql/commit/events.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { outcomes, until, within } from '../../src/testing/timing.ts';
@@ -52,12 +53,16 @@ async function behindNetwork(max = 2, callTimeoutMs = CALL_MS): Promise<Setting>
   return { store, witness, network, schema };
 }
 
-/** Somebody else's transaction, which holds what this statement locks. */
-async function blocker(statement: string): Promise<pg.Client> {
-  const { url } = await database();
+async function connected(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   opened({ close: () => client.end() });
+  return client;
+}
+
+/** Somebody else's transaction, which holds what this statement locks. */
+async function blocker(statement: string): Promise<pg.Client> {
+  const client = await connected((await database()).url);
   await client.query('begin');
   await client.query(statement);
   return client;
@@ -267,6 +272,26 @@ describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
     );
     expect((await store.checkConsistency()).issues).toEqual([]);
   });
+
+  it('close() ends where it listened for a watcher who pauses', async () => {
+    const connection = { connectionString: server.url, max: 3 };
+    const store = new PostgresStore(connection, undefined, { callTimeoutMs: CALL_MS });
+    await createAgent(store, 'watched');
+    await store.appendEvent('watched', progress('x'));
+    const client = await connected(server.url);
+    await store.watch('watched', { since: 0 })[Symbol.asyncIterator]().next();
+    const listens = async () => {
+      const { rows } = await client.query("select 1 from pg_stat_activity where query like 'LISTEN%'");
+      return rows.length > 0;
+    };
+    await until(listens, 'it listens');
+    const thaw = freezeServer(server);
+    try {
+      await within(store.close(), 'close', BOUND_MS);
+    } finally {
+      thaw();
+    }
+  });
 });
 
 describe('P1 waiting for a lease', () => {
@@ -310,6 +335,21 @@ describe('P1 writes to one agent that wait for each other', () => {
     const { errors } = await within(outcomes(writes), 'the writes', 2 * BOUND_MS);
     expect(errors).toHaveLength(20);
     expectTyped(errors.map((error) => ['appendMessages', error]));
+  });
+
+  it('as events do that are too much for one statement', async () => {
+    const { store, network } = await behindNetwork(2);
+    await store.appendEvent('a', progress('x'));
+    network.swallow();
+    const text = 'x'.repeat(MAX_LENGTH);
+    const writes = Array.from({ length: 5 }, () => store.appendEvent('a', { ...progress('x'), text }));
+    const { errors } = await within(outcomes(writes), 'the writes', 2 * BOUND_MS);
+    const [first, ...others] = errors;
+    expect(first).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown' });
+    expect(others).toHaveLength(4);
+    for (const error of others) {
+      expect(error).toMatchObject({ code: 'STORE_BUSY', outcome: 'none', cause: first });
+    }
   });
 });
 

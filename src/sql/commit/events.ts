@@ -3,6 +3,7 @@ import { assertRoomForWrite } from '../../store/queues.ts';
 import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
 import { eventRows, type Moment } from './event-rows.ts';
+import { gaveUp, isLost } from './lost-wait.ts';
 import type { StateCache } from './state-cache.ts';
 
 /** What is in one statement keeps others waiting: no more events than this, and no more of their text. */
@@ -51,11 +52,16 @@ export class EventWriter {
     await Promise.resolve();
     while (queue.length > 0) {
       const taken = take(queue);
+      const [behind, since] = [queue.length, performance.now()];
       let outcome: BatchOutcome;
       try {
         outcome = await this.#write(agentId, taken);
       } catch (error) {
         for (const entry of taken) entry.call.reject(error);
+        const waitedMs = performance.now() - since;
+        if (isLost(error, waitedMs)) {
+          for (const { call } of queue.splice(0, behind)) call.reject(gaveUp(agentId, error, waitedMs));
+        }
         continue;
       }
       this.#states.noteInstant(agentId, outcome.at);
