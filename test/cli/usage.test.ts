@@ -45,6 +45,12 @@ describe('wrong usage ends with 2 and one line', () => {
       /--db is for --store sqlite/,
     ],
     ['another kind of server', ['stats', '--url', 'postgres://h/d', '--store', 'sqlite'], /--url is for/],
+    ['a schema of a file', ['sessions', '--db', 'a', '--schema', 'x'], /--schema is for --store postgres/],
+    [
+      'an empty schema',
+      ['sessions', '--url', 'postgres://h/d', '--schema', ''],
+      /--schema .* must not be empty/,
+    ],
     ['an unknown kind of database', ['stats', '--store', 'mysql'], /--store .* sqlite, postgres/],
   ])('for %s', async (_, args, message) => {
     const { code, stdout, stderr } = await kode(args);

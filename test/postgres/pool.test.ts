@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import pg from 'pg';
 import { afterEach, describe, expect, it } from 'vitest';
-import { StoreUnavailableError } from '../../src/errors.ts';
+import { StoreBusyError, StoreUnavailableError } from '../../src/errors.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { asks, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { outcomes, pause, until, within } from '../../src/testing/timing.ts';
@@ -62,6 +62,9 @@ describe('a pool that is smaller than the number of its users', () => {
       const { url } = await database();
       const connection = { connectionString: url, max, connectionTimeoutMillis: 500 };
       const store = opened(new PostgresStore(connection, undefined, { schema }));
+      // Whether a busy machine connects in time is another matter: here, it is connected.
+      const connect = async () => (await outcomes(calls(store, max))).errors.length === 0;
+      await until(connect, 'all are connected', 60_000);
       const serve = async (agentId: string) => {
         await createAgent(store, agentId);
         for (let n = 0; n < 2; n += 1) {
@@ -190,6 +193,27 @@ describe('a pool that has no connection to give', () => {
 });
 
 describe('while calls wait for a connection', () => {
+  it('P1 more than may wait are refused at once, and those that wait are served', async () => {
+    const pool = await poolOf(1, 0);
+    const options = { schema: await newSchema(), maxQueuedCalls: 3 };
+    const store = await opened(new PostgresStore(pool, undefined, options)).open();
+    const giveBack = await takeAll(pool, 1);
+    // One is with the pool already, and three wait for it.
+    const under = outcomes(calls(store, 4));
+    const { errors } = await within(outcomes(calls(store, 5)), 'the calls too many', 2_000);
+    expect(errors).toHaveLength(5);
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(StoreBusyError);
+      expect(error).toMatchObject({
+        outcome: 'none',
+        message: expect.stringMatching(/3 calls wait.*maxQueuedCalls.*Nothing was stored/),
+      });
+    }
+    giveBack();
+    expect((await within(under, 'those that waited')).values).toHaveLength(4);
+    expect(await store.list()).toEqual([]);
+  });
+
   it('errors of those before them cost them nothing', async () => {
     const pool = await poolOf(2, 500);
     const store = await storeOn(pool);
