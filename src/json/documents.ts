@@ -27,7 +27,8 @@ export function saveDocument(engine: Engine, agentId: string, document: NewDocum
       await writeDocument(files, { directory, n, key: state.header.key }, document);
       await append(engine, agentId, agent, at, { kind, name, createdAt: before?.createdAt ?? at });
     } catch (error) {
-      await removeDocument(files, directory, n);
+      // An entry that couldn't be taken back may be found after a crash, and names this file; if not, it is a stray one.
+      if (!agent.log.refused) await removeDocument(files, directory, n);
       throw error;
     }
     if (before) await removeDocument(files, directory, before.n);

@@ -1,7 +1,8 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { cp, type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreUnavailableError } from '../../src/errors.ts';
+import { JSONStore } from '../../src/json/store.ts';
 import { answers, asks, progress, user } from '../../src/testing/samples.ts';
 import { type Workspace, workspaces } from './helpers.ts';
 
@@ -81,6 +82,28 @@ describe('a disk that is full in the midst of a write', () => {
     await store.appendMessages('a', [user('three')]);
     expect(await readFile(await space.logOf('a'), 'utf8')).not.toContain('refused');
     expect(await (await space.reopen()).loadMessages('a')).toEqual([user('one'), user('two'), user('three')]);
+  });
+
+  it('J1 and takes nothing back either, loses no content of a document to a crash after that', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    await store.saveDocument('a', { kind: 'compression', name: 'x', content: 'before' });
+    const target = await handles(space);
+    const undone = (['datasync', 'truncate'] as const).map((name) =>
+      replace(target, name, async () => {
+        throw failure('EIO');
+      }),
+    );
+    const saved = store.saveDocument('a', { kind: 'compression', name: 'x', content: 'refused' });
+    await expect(saved).rejects.toThrow(StoreUnavailableError);
+    const copy = join(space.outside, 'as a crash leaves it');
+    await cp(space.root, copy, { recursive: true });
+    for (const undo of undone) undo();
+    for (const name of await readdir(copy)) if (name.startsWith('lock')) await rm(join(copy, name));
+    await using other = new JSONStore(copy);
+    expect((await other.loadDocument('a', 'compression', 'x'))?.content).toMatch(/^(before|refused)$/);
+    expect((await store.loadDocument('a', 'compression', 'x'))?.content).toBe('before');
   });
 });
 
