@@ -196,7 +196,7 @@ const CLAIM_KEYS = knownKeys<ClaimOptions>(NO_OPTION, {
   holder: true,
   maxAttempts: true,
 });
-const DEFAULT_ATTEMPTS = 5;
+export const DEFAULT_ATTEMPTS = 5;
 
 export function checkClaim(options: ClaimOptions): CheckedClaim {
   const { limit, ttlMs, holder, maxAttempts = DEFAULT_ATTEMPTS } = fieldsOf('options', options, CLAIM_KEYS);
