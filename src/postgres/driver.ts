@@ -47,7 +47,8 @@ export interface DriverOptions {
 
 /** What all views of a database share: see `bounded`. */
 interface Statements {
-  readonly compiled: Map<Statement<Shape>, Compiled>;
+  /** Weak, because statements that are composed at run time are forgotten when they are no longer in use. */
+  readonly compiled: WeakMap<Statement<Shape>, Compiled>;
   named: boolean;
 }
 
@@ -70,7 +71,7 @@ export class PostgresDriver implements Driver {
     this.#units = options.units;
     this.#limit = limit ?? { timeoutMs: callTimeoutMs };
     this.#urgent = { timeoutMs: Math.min(URGENT_TIMEOUT_MS, callTimeoutMs) };
-    this.#statements = statements ?? { compiled: new Map(), named: options.prepare !== false };
+    this.#statements = statements ?? { compiled: new WeakMap(), named: options.prepare !== false };
   }
 
   read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {

@@ -5,6 +5,9 @@ import { DEFAULT_SIZE } from './gate.ts';
 /** `pg`, which is loaded when a store connects. */
 type Pg = Pick<typeof import('pg'), 'Pool'>;
 
+/** A connection that has been silent for so long is asked whether its other end is still there. */
+const KEEP_ALIVE_MS = 10_000;
+
 /** A pool that the store makes, and ends. */
 export interface OwnPool {
   readonly pool: Pool;
@@ -15,6 +18,9 @@ export interface OwnPool {
 export function createPool(pg: Pg, options: PoolConfig): OwnPool {
   const pool = new pg.Pool({
     keepAlive: true,
+    // What may take long is waited for while the server lives. A connection that the network has forgotten breaks
+    // by this, instead of after the two hours that are the system's default.
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     // A connection that rests doesn't keep the process alive.
     allowExitOnIdle: true,
     ...options,
