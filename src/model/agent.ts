@@ -46,9 +46,9 @@ export interface AgentInfo {
   metadata: Record<string, unknown>;
   /** Raised by one by every commit of state. Kept by the store. */
   version: number;
-  /** How often `claimResumable` gave the agent out since it made progress. Kept by the store. */
+  /** How often `claimResumable` gave the agent out since its last whole answer, or input. Kept by the store. */
   attempts: number;
-  /** Absent once the agent made progress. */
+  /** Absent once the agent answered, or was given something new to do. */
   failure?: AgentFailure;
 }
 

@@ -9,7 +9,7 @@ export interface StoredFailure {
   at: number;
 }
 
-/** How often workers were given an agent that made no progress, and when the next one may have it. */
+/** How often workers were given a turn that they did not end, and when the next one may have it. */
 export interface Attempts {
   attempts: number;
   /** Null for an agent that no worker has been given since it was last at rest. */
@@ -35,7 +35,7 @@ export function attemptsAfter(
 ): Attempts {
   const { failure, status: next } = change.info ?? {};
   if (failure) {
-    // A worker's attempt that fails after some progress counts as the first one.
+    // A worker's attempt that fails after an answer counts as the first one.
     const isWorkers = before.retryAt !== null && next !== 'failed';
     const attempts = isWorkers ? Math.max(1, before.attempts) : before.attempts;
     const retryAt = isWorkers ? at + retryDelay(attempts) : null;
@@ -47,7 +47,7 @@ export function attemptsAfter(
   if (failure === null || leavesFailed || ends || change.messages.some(isInput)) {
     return { attempts: 0, retryAt: null, failure: null };
   }
-  if (!isProgress(change)) return before;
+  if (!change.messages.some(isWholeAnswer)) return before;
   return { attempts: 0, retryAt: before.retryAt, failure: null };
 }
 
@@ -56,14 +56,12 @@ function isAtRest({ attempts, retryAt, failure }: Attempts): boolean {
 }
 
 /**
- * A call that ended by itself, or a whole answer that asks for nothing. What every attempt leaves behind is no
- * progress: an answer that asks for calls, one that broke off, results of calls that a crash cut off.
+ * The end of a turn. Nothing in its middle counts: a call that ends is what every attempt may leave behind before
+ * the next one kills it, and each of them is paid for. Workers are counted, not steps, so that a turn of any length
+ * goes on as long as the worker that has it.
  */
-function isProgress({ messages, updates }: EncodedCommit): boolean {
-  return (
-    updates.some(({ state }) => state === 'completed' || state === 'failed' || state === 'denied') ||
-    messages.some(({ role, kinds, partial }) => role === 'assistant' && !kinds.tool_use && !partial)
-  );
+function isWholeAnswer({ role, kinds, partial }: EncodedMessage): boolean {
+  return role === 'assistant' && !kinds.tool_use && !partial;
 }
 
 /** Somebody said something: whatever was attempted before, this is new. */

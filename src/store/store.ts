@@ -246,7 +246,7 @@ export interface WatchOptions {
 }
 
 export interface ClaimOptions {
-  /** How often an agent that makes no progress is given out before it is `failed`. Default 5. */
+  /** How often a turn that workers don't end is given out before its agent is `failed`. Default 5. */
   maxAttempts?: number | undefined;
   limit: number;
   ttlMs?: number | undefined;

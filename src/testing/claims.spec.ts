@@ -161,14 +161,17 @@ export function claimsSpec(spec: Spec): void {
     });
 
     spec.extended(
-      'M2 forgets the attempts with progress, and with whoever goes on by hand',
+      'M2 forgets the attempts with the end of a turn, and with whoever goes on by hand',
       async ({ store }) => {
         const ends: [string, TurnCommit, number][] = [
           ['an answer', { messages: [assistant('x')] }, 0],
           ['an input', { messages: [user('x')], info: { status: 'running' } }, 0],
-          ['a call that ended', { toolCalls: [{ toolCallId: 'c', state: 'completed', output: 1 }] }, 0],
           ['a status', { info: { status: 'idle' } }, 0],
           ['a new beginning', { info: { status: 'running', failure: null } }, 0],
+          ['a call that ended', { toolCalls: [{ toolCallId: 'c', state: 'completed', output: 1 }] }, 1],
+          ['a call that nobody knows', { toolCalls: [{ toolCallId: 'c', state: 'failed', error: 'x' }] }, 1],
+          ['a step', { toolCalls: [{ toolCallId: 'c', state: 'completed' }], messages: [answers('c')] }, 1],
+          ['a compaction', { compaction: { seq: 1, messages: [user('so far')] } }, 1],
           ['a question to a tool', { messages: [asks('d')] }, 1],
           ['half an answer', { messages: [{ ...assistant('x'), metadata: { partial: true } }] }, 1],
           ['a sealed call', { toolCalls: [{ toolCallId: 'c', state: 'sealed', error: 'x' }] }, 1],

@@ -1,16 +1,34 @@
 import { expect, vi } from 'vitest';
 import { Agent } from '../../src/agent/agent.ts';
+import type { Tool } from '../../src/agent/tool.ts';
+import { StoreUnavailableError } from '../../src/index.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
-import { create, failureOf, onEachStore, resume, says, template, userSays } from './harness.ts';
+import {
+  asks,
+  create,
+  failureOf,
+  onEachStore,
+  resume,
+  says,
+  template,
+  tool,
+  userSays,
+  withCommit,
+} from './harness.ts';
 import type { TestProvider } from './provider/provider.ts';
 
 const MAX_ATTEMPTS = 3;
 
 /** A worker's round: takes what is there, and goes on with it as well as it can. */
-async function work(store: ExtendedStore, { model }: TestProvider): Promise<number> {
+async function work(store: ExtendedStore, { model }: TestProvider, tools: Tool[] = []): Promise<number> {
   const leases = await store.claimResumable({ limit: 10, maxAttempts: MAX_ATTEMPTS });
   for (const lease of leases) {
-    const agent = await Agent.resume(lease.agentId, { store, provider: model, template: template(), lease });
+    const agent = await Agent.resume(lease.agentId, {
+      store,
+      provider: model,
+      template: template({ tools }),
+      lease,
+    });
     await agent.run().catch(() => undefined);
     await agent.close();
   }
@@ -54,6 +72,51 @@ onEachStore(({ test, testSql }) => {
     expect(info).toMatchObject({ status: 'idle', attempts: 0 });
     expect(info?.failure).toBeUndefined();
     await agent.close();
+  });
+
+  testSql(
+    'M2 a turn whose calls end is paid for so many times, if each attempt dies after them',
+    async (world) => {
+      const store = withCommit(world.store, (commit, agentId, change) => {
+        // The process dies with the call that follows: nothing of it is stored, and its lease is free.
+        if (change.toolCalls?.some(({ output }) => output === 'dies'))
+          throw new StoreUnavailableError('Gone.');
+        return commit(agentId, change);
+      });
+      let steps = 0;
+      const model = await world.provider(() => {
+        steps += 1;
+        const name = ['ends', 'unknown', 'dies'][(steps - 1) % 3] ?? '';
+        return asks([name, `c${steps}`]);
+      });
+      const tools = [tool('ends', () => 'ended'), tool('dies', () => 'dies')];
+      await store.commit('a', {
+        info: { status: 'running' },
+        messages: [userSays('Go.')],
+        expectedVersion: 0,
+      });
+      await vi.waitFor(
+        async () => {
+          await work(store, model, tools);
+          expect(await store.loadInfo('a')).toMatchObject({ status: 'failed' });
+        },
+        { timeout: 20_000, interval: 100 },
+      );
+      expect(model.requests).toHaveLength(3 * MAX_ATTEMPTS);
+      expect(await store.loadInfo('a')).toMatchObject({ attempts: MAX_ATTEMPTS });
+    },
+  );
+
+  testSql('M2 an honest turn of many steps takes one attempt', async (world) => {
+    const { store } = world;
+    let steps = 0;
+    const model = await world.provider(() => {
+      steps += 1;
+      return steps <= 2 * MAX_ATTEMPTS ? asks(['ends', `c${steps}`]) : says('Done.');
+    });
+    await store.commit('a', { info: { status: 'running' }, messages: [userSays('Go.')], expectedVersion: 0 });
+    expect(await work(store, model, [tool('ends')])).toBe(1);
+    expect(await store.loadInfo('a')).toMatchObject({ status: 'idle', attempts: 0 });
   });
 
   test('M2 a failure says why, until the agent makes progress', async ({ store, provider, reopen }) => {

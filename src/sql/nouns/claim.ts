@@ -3,7 +3,7 @@ import { statement } from '../statement.ts';
 
 /** Why an agent is `failed` that left no reason of its own. */
 const NO_PROGRESS =
-  '{"code":"NO_PROGRESS","message":"Workers were given this agent as often as maxAttempts allows, and none made progress.","at":';
+  '{"code":"NO_PROGRESS","message":"Workers were given this agent as often as maxAttempts allows, and none ended its turn.","at":';
 
 /**
  * Leases agents that nobody holds: those that were cut off while running, those whose approvals are decided, and

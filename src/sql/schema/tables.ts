@@ -74,7 +74,7 @@ export const TABLES = {
       watched_until: 'instant',
       /** Who holds the lease, for people: JSON of host, process and name. */
       lease_by: 'text',
-      /** How often a worker was given the agent since it made progress. */
+      /** How often a worker was given the agent since its last whole answer, or input. */
       attempts: 'int',
       /** Not before then is it given to a worker again. */
       retry_at: 'instant',
