@@ -2,7 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Message } from '../../src/model/message.ts';
-import { advance, eventRows, type RawAgent, type RawDatabase, rowsOf } from './raw.ts';
+import {
+  advance,
+  eventRows,
+  type RawAgent,
+  type RawDatabase,
+  type RawEvent,
+  rowsOf,
+  storedEvent,
+} from './raw.ts';
 
 /** A file for each agent, to which every write appends one line and syncs it. */
 export function openRawJson(folder: string): RawDatabase {
@@ -35,6 +43,13 @@ export function openRawJson(folder: string): RawDatabase {
       const rows = eventRows(agent, events);
       agent.cursor += events.length;
       await write(agent, { events: rows });
+    },
+    async events({ key }) {
+      const text = await readFile(files[key]?.path ?? '', 'utf8');
+      const lines = text.trimEnd().split('\n');
+      return lines.flatMap((line) =>
+        ((JSON.parse(line) as { events?: RawEvent[] }).events ?? []).map(storedEvent),
+      );
     },
     async close() {
       for (const { handle } of files) await handle.close();

@@ -1,6 +1,14 @@
 import type { Pool } from 'pg';
 import type { Message } from '../../src/model/message.ts';
-import { advance, eventRows, type RawAgent, type RawDatabase, rowsOf } from './raw.ts';
+import {
+  advance,
+  eventRows,
+  type RawAgent,
+  type RawDatabase,
+  type RawEvent,
+  rowsOf,
+  storedEvent,
+} from './raw.ts';
 
 function schemaOf(name: string): string {
   return `
@@ -79,6 +87,13 @@ export async function openRawPostgres(pool: Pool, name: string): Promise<RawData
       const rows = eventRows(agent, events);
       agent.cursor += events.length;
       await prepared('append', append, [agent.key, agent.cursor, ...columns(rows, 4)]);
+    },
+    async events({ key }: RawAgent) {
+      const text = `SELECT cursor, channel, created_at, payload FROM ${name}.events WHERE agent = $1 ORDER BY cursor`;
+      const { rows } = await pool.query({ name: `${name}_events`, text, values: [key], rowMode: 'array' });
+      return (rows as RawEvent[]).map(([cursor, channel, at, payload]) =>
+        storedEvent([Number(cursor), channel, Number(at), payload]),
+      );
     },
     async close() {
       await pool.query(`DROP SCHEMA ${name} CASCADE`);

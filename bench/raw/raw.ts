@@ -1,4 +1,4 @@
-import type { NewEvent } from '../../src/model/agent.ts';
+import type { NewEvent, StoredEvent } from '../../src/model/agent.ts';
 import type { Message } from '../../src/model/message.ts';
 import type { Turn } from '../turns.ts';
 
@@ -21,6 +21,8 @@ export interface RawDatabase {
   load(agent: RawAgent): Promise<Message[]> | Message[];
   /** One transaction, or statement, for each batch. */
   append(agent: RawAgent, events: readonly NewEvent[]): Promise<void> | void;
+  /** All events of the agent, in their order. */
+  events(agent: RawAgent): Promise<StoredEvent[]> | StoredEvent[];
   close(): Promise<void>;
 }
 
@@ -89,6 +91,11 @@ export function eventRows(agent: RawAgent, events: readonly NewEvent[], now = Da
     now,
     JSON.stringify(event),
   ]);
+}
+
+/** As the store gives them. */
+export function storedEvent([cursor, , timestamp, payload]: RawEvent): StoredEvent {
+  return { cursor, bookmark: { seq: cursor, timestamp }, event: JSON.parse(payload) as NewEvent };
 }
 
 /** What the agent's row has after these rows. */

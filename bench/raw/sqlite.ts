@@ -2,7 +2,15 @@ import Database from 'better-sqlite3';
 import type { NewEvent } from '../../src/model/agent.ts';
 import type { Message } from '../../src/model/message.ts';
 import type { Turn } from '../turns.ts';
-import { advance, eventRows, type RawAgent, type RawDatabase, rowsOf } from './raw.ts';
+import {
+  advance,
+  eventRows,
+  type RawAgent,
+  type RawDatabase,
+  type RawEvent,
+  rowsOf,
+  storedEvent,
+} from './raw.ts';
 
 const SCHEMA = `
   CREATE TABLE agents (agent INTEGER PRIMARY KEY, version INTEGER NOT NULL, message_count INTEGER NOT NULL,
@@ -54,6 +62,9 @@ export function openRawSqlite(path: string, synchronous: 'FULL' | 'NORMAL' = 'FU
       agent.key,
     );
   });
+  const selectEvents = db
+    .prepare('SELECT cursor, channel, created_at, payload FROM events WHERE agent = ? ORDER BY cursor')
+    .raw();
   const append = db.transaction((agent: RawAgent, events: readonly NewEvent[]) => {
     for (const row of eventRows(agent, events)) insertEvent.run(agent.key, ...row);
     agent.cursor += events.length;
@@ -68,6 +79,7 @@ export function openRawSqlite(path: string, synchronous: 'FULL' | 'NORMAL' = 'FU
     commit: (agent, turn) => commit.immediate(agent, turn),
     load: ({ key }) => (select.all(key) as string[]).map((payload) => JSON.parse(payload) as Message),
     append: (agent, events) => append.immediate(agent, events),
+    events: ({ key }) => (selectEvents.all(key) as RawEvent[]).map(storedEvent),
     close: async () => {
       db.close();
     },

@@ -1,6 +1,6 @@
 import type { Workload } from '../workload.ts';
 import { disk } from './disk.ts';
-import { events } from './events.ts';
+import { events, readEvents } from './events.ts';
 import { fencedCommit } from './fenced.ts';
 import { batchFork, fork } from './fork.ts';
 import { groupCommit } from './group-commit.ts';
@@ -33,6 +33,7 @@ export const WORKLOADS: readonly Workload[] = [
   statistics,
   statisticsBesideCommits,
   events,
+  readEvents,
   normalWork,
   opening,
   importing,

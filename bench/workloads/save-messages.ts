@@ -1,5 +1,5 @@
 import type { Message } from '../../src/model/message.ts';
-import { summarise } from '../measure.ts';
+import { interleave, summarise, timed } from '../measure.ts';
 import { against, atMost, type BackendName, counted, exactly, type Measurement } from '../result.ts';
 import { type Bench, build, type Workload } from '../workload.ts';
 
@@ -16,6 +16,7 @@ export const saveMessages: Workload = {
   async *run(bench) {
     yield await bytesWritten(bench);
     yield await rowsWritten(bench);
+    yield await time(bench);
   },
 };
 
@@ -52,6 +53,20 @@ async function rowsWritten(bench: Bench): Promise<Measurement> {
   const writes = await ground.inspect.countWrites(TABLE[bench.backend] ?? '');
   await ground.store.saveMessages('agent', [...messages, messageOf(bench)]);
   return counted('message rows written', await writes(), exactly(1));
+}
+
+/** Nothing is new: what it takes to find that out. */
+async function time(bench: Bench): Promise<Measurement> {
+  const ground = await bench.open({ durability: 'normal' });
+  const length = bench.size(10_000, 200);
+  await build(ground, 'agent', bench.turns, length);
+  const messages = await ground.store.loadMessages('agent');
+  const repetitions = await interleave(
+    { run: () => ground.store.saveMessages('agent', messages) },
+    { run: () => messages.map((message) => JSON.stringify(message)) },
+    bench.effort(15),
+  );
+  return timed({ what: `${length} messages, none new`, to: 'JSON.stringify', bound: atMost(3) }, repetitions);
 }
 
 function messageOf(bench: Bench): Message {

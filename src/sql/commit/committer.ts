@@ -15,7 +15,7 @@ import type { SqlContext } from '../context.ts';
 import { UniqueViolation } from '../driver.ts';
 import { lookUpCalls } from '../nouns/calls.ts';
 import { separateCalls } from '../nouns/fork-copies.ts';
-import { readPayloads } from '../nouns/messages.ts';
+import { commonLength } from '../nouns/messages.ts';
 import { readStanding, standingLease } from '../nouns/standing-lease.ts';
 import { createAgent } from './create.ts';
 import { EventWriter } from './events.ts';
@@ -139,13 +139,12 @@ export class Committer {
         const state = this.#states.get(agentId) ?? (await this.#load(agentId));
         if (!state) throw new AgentNotFoundError(agentId);
         const stored = state.head.messageCount;
-        const payloads = await readPayloads(
+        const common = await commonLength(
           this.#context.driver,
           state,
+          change.messages,
           Math.min(change.messages.length, stored),
         );
-        const differing = payloads.findIndex((payload, i) => payload !== change.messages[i]?.payload);
-        const common = differing === -1 ? payloads.length : differing;
         const rest = { ...change, messages: change.messages.slice(common) };
         const result =
           common === stored

@@ -1,7 +1,7 @@
 import type { EncodedCommit } from '../../model/encode-commit.ts';
 import type { AgentState } from '../agent-state.ts';
 import type { Driver } from '../driver.ts';
-import { readPayloads } from '../nouns/messages.ts';
+import { commonLength } from '../nouns/messages.ts';
 
 /**
  * For a snapshot that comes with messages: their number if they are the beginning of the conversation as
@@ -18,6 +18,6 @@ export async function prefixLength(
   if (own.length > stored + change.messages.length) return undefined;
   const beyond = own.slice(stored);
   if (beyond.some((message, i) => message.payload !== change.messages[i]?.payload)) return undefined;
-  const payloads = await readPayloads(driver, state, Math.min(own.length, stored));
-  return payloads.every((payload, i) => payload === own[i]?.payload) ? own.length : undefined;
+  const shared = Math.min(own.length, stored);
+  return (await commonLength(driver, state, own, shared)) === shared ? own.length : undefined;
 }

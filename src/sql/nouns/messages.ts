@@ -34,10 +34,30 @@ export function* readMessages(agentId: string, state: Conversation, from = 0): S
   return parseMessages(payloads, `agent "${agentId}"`, from);
 }
 
-/** The exact texts of the first `count` messages. */
-export async function readPayloads(driver: Driver, state: Conversation, count: number): Promise<string[]> {
-  if (count === 0) return [];
-  return (await driver.snapshot(() => readRange(state.keys.tree, state.chain, 0, count))).map(String);
+/** SQLite: texts that are compared at a time. They are garbage then, and cheap as long as they are young. */
+const COMPARED_AT_ONCE = 256;
+
+/** How many of the first `count` messages of a conversation have these exact texts. */
+export async function commonLength(
+  driver: Driver,
+  { keys, chain }: Conversation,
+  messages: readonly { readonly payload: string }[],
+  count: number,
+): Promise<number> {
+  if (count === 0) return 0;
+  // PostgreSQL's statements are round trips.
+  const step = driver.dialect.name === 'sqlite' ? COMPARED_AT_ONCE : count;
+  return driver.snapshot(function* () {
+    for (let from = 0; from < count; from += step) {
+      const to = Math.min(from + step, count);
+      const payloads = yield* readRange(keys.tree, chain, from, to);
+      const differing = payloads.findIndex((payload, i) => payload !== messages[from + i]?.payload);
+      if (differing !== -1) return from + differing;
+      // Rows that are missing differ, too.
+      if (payloads.length < to - from) return from + payloads.length;
+    }
+    return count;
+  });
 }
 
 /** PostgreSQL: the messages from `from` on, which is an expression. A look-up of each branch's range. */
