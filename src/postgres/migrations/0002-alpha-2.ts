@@ -7,7 +7,7 @@ import type { Migration } from '../../sql/migrations.ts';
 export const alpha2: Migration = {
   id: 2,
   name: 'alpha-2',
-  checksum: '4702448637bdfde93af143c78036e4dd2f005eb76202026997b2a2a6825f3480',
+  checksum: '50f9ccac1e7d2d59275213ac4c112284d748b5bfd6bc71dbbd1483740499349b',
   statements: [
     'ALTER TABLE {heads} RENAME COLUMN lease_holder TO lease_holder_id',
     'ALTER TABLE {heads} ADD COLUMN lease_by text',
@@ -19,15 +19,11 @@ export const alpha2: Migration = {
     'ALTER TABLE {agents} ADD COLUMN long_parent_call_id text',
     'CREATE INDEX kode_heads_to_retry ON {heads} (retry_at, agent, tree) WHERE retry_at IS NOT NULL',
     // What is in it is gone with the step that it is of.
-    'DROP TABLE {deltas}',
-    `CREATE TABLE {deltas} (
-  tree bigint NOT NULL,
-  agent bigint NOT NULL,
-  piece bigint NOT NULL,
-  message_count bigint NOT NULL,
-  payload text NOT NULL,
-  PRIMARY KEY (tree, agent, piece)
-)`,
+    // And not made anew: whoever was granted rights on it keeps them.
+    'TRUNCATE {deltas}',
+    'ALTER TABLE {deltas} DROP CONSTRAINT kode_data_deltas_pkey',
+    'ALTER TABLE {deltas} RENAME COLUMN sequence TO piece',
+    'ALTER TABLE {deltas} ADD PRIMARY KEY (tree, agent, piece)',
     `CREATE OR REPLACE VIEW {view sessions} AS SELECT
   d.agent_id AS agent_id,
   a.template_id AS template_id,

@@ -194,7 +194,7 @@ export const TABLES = {
   },
   /** Pieces of streamed text of a step that isn't committed: stale once `message_count` moved on. */
   deltas: {
-    columns: { tree: 'key', agent: 'key', piece: 'int', message_count: 'int', payload: 'text' },
+    columns: { tree: 'key', agent: 'key', message_count: 'int', piece: 'int', payload: 'text' },
     key: ['tree', 'agent', 'piece'],
     clustered: true,
   },

@@ -7,7 +7,7 @@ import type { Migration } from '../../sql/migrations.ts';
 export const alpha2: Migration = {
   id: 2,
   name: 'alpha-2',
-  checksum: 'e02b615fd339b4c42de22e60c6ac03f63c403f530f1147d9bb484dc5a4e56a7d',
+  checksum: '9318ae924bb91bd77f036cce9851c3f9ccce8f4f1cd370605d92a3f4adb0df70',
   statements: [
     'ALTER TABLE {heads} RENAME COLUMN lease_holder TO lease_holder_id',
     'ALTER TABLE {heads} ADD COLUMN lease_by TEXT',
@@ -23,8 +23,8 @@ export const alpha2: Migration = {
     `CREATE TABLE {deltas} (
   tree INTEGER NOT NULL,
   agent INTEGER NOT NULL,
-  piece INTEGER NOT NULL,
   message_count INTEGER NOT NULL,
+  piece INTEGER NOT NULL,
   payload TEXT NOT NULL,
   PRIMARY KEY (tree, agent, piece)
 ) WITHOUT ROWID`,
