@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { common, run } from '../../vitest.config.ts';
-import { WITHOUT_SQLITE } from '../support/environment.ts';
+import { WHOLE, WITHOUT_SQLITE } from '../support/environment.ts';
 
 // The agent's tests once more, with the next version of the model SDK and its providers, on a Node.js that
 // this version runs on: npm test -- --ai7 [vitest's arguments].
@@ -27,6 +27,28 @@ function sqliteRuns(): boolean {
   }
 }
 
+/**
+ * What meets the SDK: its prompts and streams, its providers, tools and errors, and the messages that are made
+ * of its own. What the agent does with its store is the same; in the matrix all of it runs.
+ */
+const DIFFERENT = [
+  'test/agent/provider/**/*.test.ts',
+  'test/agent/translate/**/*.test.ts',
+  ...[
+    'compaction',
+    'deltas',
+    'faults',
+    'interrupt',
+    'prompt',
+    'provider-values',
+    'recovery',
+    'spawn',
+    'stream',
+    'tools',
+    'turn',
+  ].map((name) => `test/agent/${name}.test.ts`),
+];
+
 const sqlite = sqliteRuns();
 console.log(
   `\nThe agent with ai ${dependencies.ai} on Node.js ${process.versions.node}` +
@@ -50,7 +72,7 @@ export default defineConfig({
     ...run,
     ...common,
     isolate: false,
-    include: ['test/agent/**/*.test.ts', 'test/ai7/packages.check.ts'],
+    include: [...(WHOLE ? ['test/agent/**/*.test.ts'] : DIFFERENT), 'test/ai7/packages.check.ts'],
     // What a crash leaves behind is a matter of the stores, not of the SDK.
     exclude: ['test/agent/crash/**'],
     // Processes that the tests start get the same packages.

@@ -4,6 +4,13 @@ export const TEST_POSTGRES_URL = 'KODE_TEST_POSTGRES_URL';
 /** Set where better-sqlite3 doesn't run: the agent's tests then do without SQLite. */
 export const WITHOUT_SQLITE = 'TEST_WITHOUT_SQLITE';
 
+/** For scripts/matrix.mjs: the version that the server `postgres18` has, and a folder with its package. */
+export const POSTGRES_MAJOR = 'TEST_POSTGRES_MAJOR';
+export const POSTGRES_PACKAGES = 'TEST_POSTGRES_PACKAGES';
+
+/** For scripts/matrix.mjs: whole suites, where `npm test` runs what can differ. */
+export const WHOLE = process.env.TEST_WHOLE !== undefined;
+
 /**
  * Takes away the variables that would point a store, or the PostgreSQL driver, at a database of the
  * caller's: people export them for production. Tests that are about them set their own. How often the

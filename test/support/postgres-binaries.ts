@@ -3,8 +3,9 @@ import { chmodSync, cpSync, existsSync, readdirSync, readFileSync, symlinkSync }
 import { arch, platform } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { POSTGRES_PACKAGES } from './environment.ts';
 
-export type PostgresMajor = 15 | 18;
+export type PostgresMajor = 15 | 16 | 17 | 18;
 
 /** The user that the server's processes run as; empty where they run as this process does. */
 export interface RunAs {
@@ -60,6 +61,8 @@ export function prepareBinaries(major: PostgresMajor, base: string, user: RunAs)
 
 function packageFolder(major: PostgresMajor): string {
   const name = `pg${major}-${PLATFORMS[platform()] ?? platform()}-${arch()}`;
+  const { [POSTGRES_PACKAGES]: further } = process.env;
+  if (further !== undefined && existsSync(join(further, name))) return join(further, name);
   let folder = fileURLToPath(new URL('../postgres', import.meta.url));
   for (;;) {
     const candidate = join(folder, 'node_modules', name);
