@@ -26,6 +26,21 @@ const storesOfRoot = {
   },
 };
 
+/**
+ * Functions and numbers of which it doesn't matter how many copies there are: shared by the root and the
+ * behaviour suite, they would be one more file to load with the root.
+ */
+const copiesForTesting = {
+  name: 'copies-for-testing',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/(model\/clock|store\/queues)\.ts$/ }, ({ path, resolveDir }) =>
+      resolveDir === join(root, 'src', 'testing')
+        ? { path: join(resolveDir, path), suffix: '?testing' }
+        : undefined,
+    );
+  },
+};
+
 function removeDist() {
   rmSync(join(root, 'dist'), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
@@ -44,7 +59,7 @@ function bundle() {
     packages: 'external',
     // With the sources in it, which aren't published.
     sourcemap: true,
-    plugins: [storesOfRoot],
+    plugins: [storesOfRoot, copiesForTesting],
     logLevel: 'warning',
   });
 }

@@ -1,8 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { randomBytes, sha256 } from '../model/crypto.ts';
 import { errorCode } from '../model/foreign.ts';
 
 /** `.kode-backup-MACHINE-PID-RANDOM.partial`, and what SQLite puts beside it while it writes. */
@@ -69,5 +69,5 @@ function machine(): string {
   } catch {
     // There are none.
   }
-  return createHash('sha256').update(`${hostname()}\n${namespace}`).digest('hex').slice(0, 12);
+  return sha256(`${hostname()}\n${namespace}`).slice(0, 12);
 }

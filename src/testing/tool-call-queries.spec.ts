@@ -54,7 +54,7 @@ export function toolCallQueriesSpec(spec: Spec): void {
       await createAgent(store, 'a', [asks('x')]);
       await refusesBadFilters(loose(store), {
         agentId: ['', 1, null],
-        toolName: ['', 1, null],
+        toolName: [1, null],
         state: ['done', '', 1, null],
         isError: ['true', 1, 0, null],
         hasApproval: ['true', 1, 0, null],

@@ -274,8 +274,8 @@ test('equal templates have equal configuration hashes, others have not', async (
   const model = await provider(() => says('Hello.'));
   const hashOf = async (agentId: string, rest: Parameters<typeof template>[0]) => {
     const watched = recording(store);
-    const options = { provider: model.model, store: watched.store, agentId, template: template(rest) };
-    const agent = await Agent.create(options);
+    const options = { provider: model.model, store: watched.store, template: template(rest) };
+    const agent = await Agent.create({ ...options, agentId });
     await agent.send('Hi');
     await agent.close();
     const again = await Agent.resume(agentId, options);
