@@ -15,7 +15,7 @@ import { postgresDatabase } from '../support/postgres-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
 
 /** Short, so that the tests are, too. */
-const CALL_MS = 250;
+const CALL_MS = 500;
 /** With the server's last word, and time for a busy machine. */
 const BOUND_MS = CALL_MS + 1_000 + 2_000;
 
@@ -49,8 +49,19 @@ async function behindNetwork(max = 2, callTimeoutMs = CALL_MS): Promise<Setting>
   await createAgent(witness, 'a', [user('x')]);
   const connection = { connectionString: network.url(url), max };
   const store = opened(new PostgresStore(connection, undefined, { schema, callTimeoutMs }));
+  await opens(store);
   await store.loadAgent('a');
   return { store, witness, network, schema };
+}
+
+/** On a busy machine, connecting may take longer than a call may. */
+async function opens(store: PostgresStore): Promise<void> {
+  const answers = () =>
+    store.list().then(
+      () => true,
+      () => false,
+    );
+  await until(answers, 'the store opens', 20_000);
 }
 
 async function connected(url: string): Promise<pg.Client> {
@@ -256,6 +267,7 @@ describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
   it('every call returns within its bound, and the store works when it goes on', async () => {
     const connection = { connectionString: server.url, max: 3 };
     const store = opened(new PostgresStore(connection, undefined, { callTimeoutMs: CALL_MS }));
+    await opens(store);
     await createAgent(store, 'a', conversation(3));
     const thaw = freezeServer(server);
     try {
@@ -276,6 +288,7 @@ describe.runIf(CAN_FREEZE)('P1 a server that is stopped', () => {
   it('close() ends where it listened for a watcher who pauses', async () => {
     const connection = { connectionString: server.url, max: 3 };
     const store = new PostgresStore(connection, undefined, { callTimeoutMs: CALL_MS });
+    await opens(store);
     await createAgent(store, 'watched');
     await store.appendEvent('watched', progress('x'));
     const client = await connected(server.url);
@@ -364,8 +377,7 @@ describe('P1 a statement that waits for others', () => {
     const store = opened(
       new PostgresStore({ ...connection, connectionTimeoutMillis: 10_000 }, undefined, options),
     );
-    const opens = () => store.exists('a').catch(() => false);
-    await until(opens, 'the store opens');
+    await opens(store);
     const other = await blocker(`select 1 from ${schema}.kode_data_heads for update`);
     const save = () => store.saveDelta('a', { text: 'x' });
     for (let failed = 0; failed < 60; failed += max) {
