@@ -61,6 +61,7 @@ export type {
   StoredEvent,
   TodoSnapshot,
   TurnCommit,
+  WorkingSet,
 } from './model/agent.ts';
 export { generateAgentId } from './model/ids.ts';
 export type {

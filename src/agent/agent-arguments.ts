@@ -151,8 +151,8 @@ function checkAgentLease(lease: unknown): void {
 /** By what is called of it: it may be somebody's own, or of another copy of this package. */
 export function checkStore(store: unknown): asserts store is Store {
   const isStore = reading('store', () => {
-    const { commit, loadAgent, acquireAgentLock } = (store ?? {}) as Partial<Store>;
-    return [commit, loadAgent, acquireAgentLock].every((method) => typeof method === 'function');
+    const { commit, loadWorkingSet, acquireAgentLock } = (store ?? {}) as Partial<Store>;
+    return [commit, loadWorkingSet, acquireAgentLock].every((method) => typeof method === 'function');
   });
   if (isStore) return;
   throw new ValidationError(

@@ -55,18 +55,19 @@ export class Journal {
   }
 
   async load(): Promise<void> {
-    const { info, messages, toolCalls, todos, compaction } = await this.store.loadAgent(this.agentId);
+    const loaded = await this.store.loadWorkingSet(this.agentId);
+    const { info, messages, openCalls, callCount, todos, compaction } = loaded;
     this.#info = info;
-    this.messageCount = messages.length;
+    this.messageCount = info.messageCount;
     this.todos = todos;
     this.compactedSeq = compaction?.seq ?? 0;
     this.summaryLength = compaction?.messages.length ?? 0;
-    this.context = [...(compaction?.messages ?? []), ...messages.slice(this.compactedSeq)];
-    this.#callCount = toolCalls.length;
-    const last = messages.length - 1;
+    this.context = [...(compaction?.messages ?? []), ...messages];
+    this.#callCount = callCount;
+    const last = this.messageCount - 1;
     this.calls = callsOf(
-      messages[last],
-      toolCalls.filter((call) => call.messageSeq === last),
+      messages.at(-1),
+      openCalls.filter((call) => call.messageSeq === last),
     );
     this.outdated = false;
   }
@@ -139,16 +140,16 @@ export class Journal {
 
   /** The calls that wait for a decision, as records. */
   async loadWaiting(): Promise<ToolCallRecord[]> {
-    const records = await this.store.loadToolCallRecords(this.agentId);
+    const records = await this.store.loadOpenCalls(this.agentId);
     return records.filter((record) => record.state === 'approval_required');
   }
 
   /** Decisions come from anywhere and don't need the lease: asks the store how the waiting calls stand. */
   async refreshApprovals(): Promise<void> {
     if (this.waitingCalls.length === 0) return;
-    const records = await this.store.loadToolCallRecords(this.agentId);
+    const records = await this.store.loadOpenCalls(this.agentId);
     for (const call of this.waitingCalls) {
-      const record = records[call.callSeq];
+      const record = records.find(({ callSeq }) => callSeq === call.callSeq);
       if (record) Object.assign(call, { state: record.state, approval: record.approval });
     }
   }
@@ -218,13 +219,17 @@ export function isOpen(call: StepCall): boolean {
 
 function callsOf(message: Message | undefined, records: ToolCallRecord[]): StepCall[] {
   if (message?.role !== 'assistant') return [];
-  // Blocks and records stand in the same order; ids may repeat within a message.
+  // Blocks and records stand in the same order. Ids may repeat within a message; of several calls with one id
+  // results answer the first ones, so the records of open calls belong to the last blocks.
   const rest = [...records];
-  return toolUses(message).flatMap((block) => {
-    const at = rest.findIndex((record) => record.toolCallId === block.id);
-    const [record] = at === -1 ? [] : rest.splice(at, 1);
-    return record && !block.providerExecuted ? [record] : [];
-  });
+  const calls = toolUses(message)
+    .toReversed()
+    .flatMap((block) => {
+      const at = rest.findLastIndex((record) => record.toolCallId === block.id);
+      const [record] = at === -1 ? [] : rest.splice(at, 1);
+      return record && !block.providerExecuted ? [record] : [];
+    });
+  return calls.reverse();
 }
 
 function openCall(block: ToolUseBlock, callSeq: number): StepCall {

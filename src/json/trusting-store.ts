@@ -12,6 +12,7 @@ import type {
   SnapshotInfo,
   StoredEvent,
   TodoSnapshot,
+  WorkingSet,
 } from '../model/agent.ts';
 import type { Clock } from '../model/clock.ts';
 import {
@@ -79,6 +80,10 @@ export class JsonTrustingStore implements TrustingStore {
     return this.#use(agentId, ({ state }) => views.toCalls(state));
   }
 
+  loadOpenCalls(agentId: string): Promise<ToolCallRecord[]> {
+    return this.#use(agentId, ({ state }) => views.toOpenCalls(state));
+  }
+
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined> {
     return this.#use(agentId, ({ state }) => views.toTodos(state));
   }
@@ -89,6 +94,10 @@ export class JsonTrustingStore implements TrustingStore {
 
   loadAgent(agentId: string): Promise<LoadedAgent> {
     return this.#use(agentId, ({ state }) => views.toLoadedAgent(state));
+  }
+
+  loadWorkingSet(agentId: string): Promise<WorkingSet> {
+    return this.#use(agentId, ({ state }) => views.toWorkingSet(state));
   }
 
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void {

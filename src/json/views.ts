@@ -5,10 +5,11 @@ import type {
   Snapshot,
   SnapshotInfo,
   TodoSnapshot,
+  WorkingSet,
 } from '../model/agent.ts';
 import type { Message } from '../model/message.ts';
 import { parseJson } from '../model/stored-json.ts';
-import type { ToolCallRecord } from '../model/tool-call.ts';
+import { isTerminal, type ToolCallRecord } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
 import type { StoredCompaction } from './conversation.ts';
 import type { StoredMessage } from './entry.ts';
@@ -74,6 +75,16 @@ export function toCalls({ conversation }: AgentState): ToolCallRecord[] {
   return [...conversation.calls.values()].map(toRecord);
 }
 
+/** Without a result in the conversation. One that no message asked for has none to expect once it has ended. */
+export function toOpenCalls({ conversation }: AgentState): ToolCallRecord[] {
+  const open: ToolCallRecord[] = [];
+  for (const call of conversation.calls.values()) {
+    if (call.resultSeq !== null || (call.messageSeq === null && isTerminal(call.state))) continue;
+    open.push(toRecord(call));
+  }
+  return open;
+}
+
 export function toTodos({ todos, header }: AgentState): TodoSnapshot | undefined {
   if (!todos) return undefined;
   return {
@@ -90,6 +101,20 @@ export function toLoadedAgent(state: AgentState): LoadedAgent {
     info: toInfo(state),
     messages: toMessages(state.conversation.messages, agentId),
     toolCalls: toCalls(state),
+    todos: toTodos(state),
+    ...(compaction ? { compaction: toCompaction(compaction, agentId) } : {}),
+  };
+}
+
+export function toWorkingSet(state: AgentState): WorkingSet {
+  const { messages, calls, compactions } = state.conversation;
+  const compaction = compactions.at(-1);
+  const { agentId } = state.header;
+  return {
+    info: toInfo(state),
+    messages: toMessages(compaction ? messages.slice(compaction.seq) : messages, agentId),
+    openCalls: toOpenCalls(state),
+    callCount: calls.next,
     todos: toTodos(state),
     ...(compaction ? { compaction: toCompaction(compaction, agentId) } : {}),
   };

@@ -169,6 +169,20 @@ export interface LoadedAgent {
   compaction?: CompactionRecord;
 }
 
+/** What is needed to go on with an agent, however long its archive is, as of one moment. */
+export interface WorkingSet {
+  info: AgentInfo;
+  /** The last compaction. What the model sees begins with its messages. */
+  compaction?: CompactionRecord;
+  /** The messages that follow those which the compaction stands for; without one, all. */
+  messages: Message[];
+  /** As of `loadOpenCalls`. */
+  openCalls: ToolCallRecord[];
+  /** How many tool calls the conversation has: the ordinal that the next one gets. */
+  callCount: number;
+  todos: TodoSnapshot | undefined;
+}
+
 /**
  * Everything that a step produced, stored in one transaction: all of it or none of it.
  *

@@ -12,6 +12,7 @@ import type {
   SnapshotInfo,
   StoredEvent,
   TodoSnapshot,
+  WorkingSet,
 } from '../model/agent.ts';
 import {
   type EncodedCommit,
@@ -57,7 +58,9 @@ import { readEvents, watchEvents } from './nouns/events.ts';
 import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
 import { load } from './nouns/load.ts';
 import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './nouns/messages.ts';
+import { LOAD_OPEN_CALLS } from './nouns/open-calls.ts';
 import { readSnapshot, readSnapshots } from './nouns/snapshots.ts';
+import { LOAD_WORKING_SET } from './nouns/working-set.ts';
 import { iterateMessages, queryMessages } from './query/messages.ts';
 import { iterateSessions, querySessions } from './query/sessions.ts';
 import { aggregateStats } from './query/statistics.ts';
@@ -113,6 +116,10 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     return load(this.engine.context, agentId, LOAD_TOOL_CALLS);
   }
 
+  loadOpenCalls(agentId: string): Promise<ToolCallRecord[]> {
+    return load(this.engine.context, agentId, LOAD_OPEN_CALLS);
+  }
+
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined> {
     return load(this.engine.context, agentId, LOAD_TODOS);
   }
@@ -123,6 +130,10 @@ export class SqlTrustingStore implements TrustingExtendedStore {
 
   loadAgent(agentId: string): Promise<LoadedAgent> {
     return load(this.engine.context, agentId, LOAD_AGENT);
+  }
+
+  loadWorkingSet(agentId: string): Promise<WorkingSet> {
+    return load(this.engine.context, agentId, LOAD_WORKING_SET);
   }
 
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void {

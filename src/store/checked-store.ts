@@ -14,6 +14,7 @@ import type {
   StoredEvent,
   TodoSnapshot,
   TurnCommit,
+  WorkingSet,
 } from '../model/agent.ts';
 import { CLOCK, type Clock } from '../model/clock.ts';
 import { type EncodedCommit, encodeCommit, encodeEvent } from '../model/encode-commit.ts';
@@ -141,6 +142,10 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     return this.ask('loadToolCallRecords', agentId, (backend) => backend.loadToolCallRecords(agentId));
   }
 
+  loadOpenCalls(agentId: string): Promise<ToolCallRecord[]> {
+    return this.ask('loadOpenCalls', agentId, (backend) => backend.loadOpenCalls(agentId));
+  }
+
   saveTodos(agentId: string, snapshot: TodoSnapshot, options?: WriteOptions): Promise<void> {
     return this.#narrow('saveTodos', agentId, 'todos', snapshot, options);
   }
@@ -155,6 +160,10 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
 
   loadAgent(agentId: string): Promise<LoadedAgent> {
     return this.ask('loadAgent', agentId, (backend) => backend.loadAgent(agentId));
+  }
+
+  loadWorkingSet(agentId: string): Promise<WorkingSet> {
+    return this.ask('loadWorkingSet', agentId, (backend) => backend.loadWorkingSet(agentId));
   }
 
   appendEvent(agentId: string, event: NewEvent): Promise<number> {

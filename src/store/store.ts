@@ -17,6 +17,7 @@ import type {
   StoredEvent,
   TodoSnapshot,
   TurnCommit,
+  WorkingSet,
 } from '../model/agent.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord, ToolCallUpdate } from '../model/tool-call.ts';
@@ -107,12 +108,19 @@ export interface Store {
 
   saveToolCallRecords(agentId: string, records: ToolCallUpdate[], options?: WriteOptions): Promise<void>;
   loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]>;
+  /**
+   * The calls whose result the conversation doesn't have yet, in the order of `callSeq`; of those that no message
+   * asked for, the ones that haven't ended. Costs as much as there are of them.
+   */
+  loadOpenCalls(agentId: string): Promise<ToolCallRecord[]>;
   saveTodos(agentId: string, snapshot: TodoSnapshot, options?: WriteOptions): Promise<void>;
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined>;
   loadCompactions(agentId: string): Promise<CompactionRecord[]>;
 
   /** Info, messages, tool calls, to-dos and compaction as of one moment. */
   loadAgent(agentId: string): Promise<LoadedAgent>;
+  /** What is needed to go on with the agent. Costs as much as the model will see, not as much as is stored. */
+  loadWorkingSet(agentId: string): Promise<WorkingSet>;
 
   /** Stores an event and returns its cursor. Needs no lease. */
   appendEvent(agentId: string, event: NewEvent): Promise<number>;

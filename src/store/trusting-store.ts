@@ -11,6 +11,7 @@ import type {
   SnapshotInfo,
   StoredEvent,
   TodoSnapshot,
+  WorkingSet,
 } from '../model/agent.ts';
 import type { EncodedCommit, EncodedDocument, EncodedEvent } from '../model/encode-commit.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
@@ -46,9 +47,11 @@ export interface TrustingStore {
   loadMessages(agentId: string): Promise<Message[]>;
   loadContext(agentId: string): Promise<Message[]>;
   loadToolCallRecords(agentId: string): Promise<ToolCallRecord[]>;
+  loadOpenCalls(agentId: string): Promise<ToolCallRecord[]>;
   loadTodos(agentId: string): Promise<TodoSnapshot | undefined>;
   loadCompactions(agentId: string): Promise<CompactionRecord[]>;
   loadAgent(agentId: string): Promise<LoadedAgent>;
+  loadWorkingSet(agentId: string): Promise<WorkingSet>;
 
   /** Settles the call itself: events are so small and so many that promises would be most of their cost. */
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void;

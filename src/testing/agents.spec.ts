@@ -17,10 +17,12 @@ const NEEDS_AGENT: Record<string, (store: Store, id: string) => Promise<unknown>
   saveToolCallRecords: (store, id) =>
     store.saveToolCallRecords(id, [{ toolCallId: 'a', toolName: 'search' }]),
   loadToolCallRecords: (store, id) => store.loadToolCallRecords(id),
+  loadOpenCalls: (store, id) => store.loadOpenCalls(id),
   saveTodos: (store, id) => store.saveTodos(id, { todos: [] }),
   loadTodos: (store, id) => store.loadTodos(id),
   loadCompactions: (store, id) => store.loadCompactions(id),
   loadAgent: (store, id) => store.loadAgent(id),
+  loadWorkingSet: (store, id) => store.loadWorkingSet(id),
   appendEvent: (store, id) => store.appendEvent(id, progress('x')),
   readEvents: (store, id) => collect(store.readEvents(id)),
   saveDelta: (store, id) => store.saveDelta(id, { text: 'x' }),

@@ -37,6 +37,7 @@ import { toolCallRecordsSpec } from './tool-call-records.spec.ts';
 import { toolCallsSpec } from './tool-calls.spec.ts';
 import { unlinkedCallsSpec } from './unlinked-calls.spec.ts';
 import { watchSpec } from './watch.spec.ts';
+import { workingSetSpec } from './working-set.spec.ts';
 
 export { type Clock, type Timer, withClock } from '../model/clock.ts';
 export type {
@@ -79,6 +80,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   parallelForksSpec,
   branchesSpec,
   loadAgentSpec,
+  workingSetSpec,
   leasesSpec,
   leaseTimeSpec,
   decisionsSpec,

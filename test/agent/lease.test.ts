@@ -14,7 +14,7 @@ import { startProvider } from './provider/provider.ts';
 function withoutLoading(store: Store, broken: { now: boolean }): Store {
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'loadAgent' && broken.now) return () => Promise.reject(new Error('the disk is gone'));
+      if (name === 'loadWorkingSet' && broken.now) return () => Promise.reject(new Error('the disk is gone'));
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;
     },

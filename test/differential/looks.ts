@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { AgentInfo } from '../../src/model/agent.ts';
 import { DOCUMENT_KINDS } from '../../src/model/agent.ts';
 import type { MessageRecord } from '../../src/model/message.ts';
-import type { AgentToolCallRecord } from '../../src/model/tool-call.ts';
+import { type AgentToolCallRecord, isTerminal } from '../../src/model/tool-call.ts';
 import type { MessageQueryFilter, SessionQueryFilter, ToolCallQueryFilter } from '../../src/store/filters.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
 import { collect } from '../../src/testing/samples.ts';
 import type { ModelAgent } from './model-agent.ts';
-import { infoOf, parseMessage } from './model-agent.ts';
+import { infoOf, isAnswered, parseMessage } from './model-agent.ts';
 import * as queries from './model-queries.ts';
 import type { Operation, RangeDraft } from './operation.ts';
 import type { Run } from './run.ts';
@@ -49,6 +49,20 @@ export async function look(run: Run, agentId: string): Promise<void> {
   }));
   assert.deepEqual((await store.loadCompactions(agentId)).map(view), compactions.map(view));
   assert.equal(view(loaded.compaction), view(compactions.at(-1)));
+
+  const open = agent.calls.filter(({ record }) => {
+    return record.messageSeq === undefined ? !isTerminal(record.state) : !isAnswered(agent.rows, record);
+  });
+  const openViews = open.map((call) => callView(call.record));
+  assert.deepEqual((await store.loadOpenCalls(agentId)).map(callView), openViews);
+  const working = await store.loadWorkingSet(agentId);
+  sameInfo(working.info, agent);
+  assert.deepEqual(textsOf(working.messages), texts.slice(last?.seq ?? 0));
+  assert.deepEqual([working.openCalls.map(callView), working.callCount], [openViews, calls.length]);
+  assert.deepEqual(
+    [view(working.todos), view(working.compaction)],
+    [view(loaded.todos), view(loaded.compaction)],
+  );
 
   const events = await collect(store.readEvents(agentId));
   assert.deepEqual(

@@ -9,7 +9,7 @@ import {
   decodeMessages,
   LAST_COMPACTION,
   MESSAGES,
-  readCompactions,
+  readLastCompaction,
   readMessages,
 } from './messages.ts';
 
@@ -21,7 +21,7 @@ export const LOAD_AGENT: Load<LoadedAgent> = {
     const messages = yield* readMessages(agentId, state);
     const toolCalls = yield* readRecords(state);
     const todos = yield* readTodos(agentId, state.keys);
-    const compaction = (yield* readCompactions(agentId, state)).at(-1);
+    const compaction = yield* readLastCompaction(agentId, state);
     return { info, messages, toolCalls, todos, ...(compaction ? { compaction } : {}) };
   },
   query: new MomentQuery('load_agent', [INFO, MESSAGES, TOOL_CALLS, TODOS, LAST_COMPACTION]),

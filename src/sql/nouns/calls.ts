@@ -1,6 +1,6 @@
 import type { CallLookups, CallState } from '../../model/call-book.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
-import type { AgentState, Chain, Segment } from '../agent-state.ts';
+import type { AgentState, Segment } from '../agent-state.ts';
 import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Driver, Row, Script, SqlValue } from '../driver.ts';
@@ -61,7 +61,11 @@ export function* lookUpInChain(state: AgentState, lookups: CallLookups): Script<
 }
 
 /** Whether one of these branches has a row of the call, which stands for those of farther ones. */
-export function* isShadowed(tree: number, nearer: Chain, callSeq: number): Script<boolean> {
+export function* isShadowed(
+  tree: number,
+  nearer: readonly Pick<Segment, 'branch'>[],
+  callSeq: number,
+): Script<boolean> {
   for (const { branch } of nearer) {
     if ((yield* run(HAS_CALL, [tree, branch, callSeq])).length > 0) return true;
   }

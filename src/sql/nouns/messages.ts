@@ -113,6 +113,25 @@ export function* readCompactions(agentId: string, state: Conversation): Script<C
   return records;
 }
 
+const LAST_COMPACTION_OF_SEGMENT = statementOfArrays(
+  'read_last_compaction',
+  `SELECT ${COMPACTION_COLUMNS.join(', ')} FROM {compactions} AS compactions
+   WHERE tree = $1 AND branch = $2 AND position <= $3 AND version <= $4
+   ORDER BY version DESC LIMIT 1`,
+);
+
+/** The newest of them: the nearest branch that has one has it. */
+export function* readLastCompaction(
+  agentId: string,
+  state: Conversation,
+): Script<CompactionRecord | undefined> {
+  for (const { branch, hi, versionHi } of state.chain) {
+    const [row] = yield* run(LAST_COMPACTION_OF_SEGMENT, [state.keys.tree, branch, hi, versionHi]);
+    if (row) return decodeCompaction(agentId, row);
+  }
+  return undefined;
+}
+
 const MADE_HERE = `chain JOIN {compactions} AS compactions ON compactions.tree = chain.tree
   AND compactions.branch = chain.branch AND compactions.position <= chain.hi
   AND compactions.version <= chain.version_hi`;
@@ -142,17 +161,19 @@ export const LOAD_COMPACTIONS: Load<CompactionRecord[]> = {
   decode: (agentId, [rows = []]) => rows.map((row) => decodeCompaction(agentId, row)),
 };
 
+/** The messages that follow those which the last compaction stands for. */
+export const MESSAGES_SINCE_COMPACTION = selectMessages(
+  `coalesce((SELECT compactions.upto FROM ${MADE_HERE} ${LATEST_FIRST} LIMIT 1), 0)`,
+);
+
 /** What the model gets: the last compaction's messages and what came after it, or everything. */
 export const LOAD_CONTEXT: Load<Message[]> = {
   *script(agentId, state) {
-    const compaction = (yield* readCompactions(agentId, state)).at(-1);
+    const compaction = yield* readLastCompaction(agentId, state);
     if (!compaction) return yield* readMessages(agentId, state);
     return [...compaction.messages, ...(yield* readMessages(agentId, state, compaction.seq))];
   },
-  query: new MomentQuery('load_context', [
-    LAST_COMPACTION,
-    selectMessages(`coalesce((SELECT compactions.upto FROM ${MADE_HERE} ${LATEST_FIRST} LIMIT 1), 0)`),
-  ]),
+  query: new MomentQuery('load_context', [LAST_COMPACTION, MESSAGES_SINCE_COMPACTION]),
   decode(agentId, [compactions = [], messages = []]) {
     const [compaction] = compactions;
     const stored = decodeMessages(agentId, messages);

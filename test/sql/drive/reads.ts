@@ -36,6 +36,8 @@ async function driveLoads(stores: Stores): Promise<void> {
 
 const LOADS: readonly ((store: ExtendedStore, agentId: string) => Promise<unknown>)[] = [
   (store, agentId) => store.loadAgent(agentId),
+  (store, agentId) => store.loadWorkingSet(agentId),
+  (store, agentId) => store.loadOpenCalls(agentId),
   (store, agentId) => store.loadInfo(agentId),
   (store, agentId) => store.loadMessages(agentId),
   (store, agentId) => store.loadContext(agentId),
