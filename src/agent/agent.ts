@@ -23,6 +23,7 @@ import { giveBack, orGiveBack } from './give-back.ts';
 import { Journal } from './journal.ts';
 import { runTurn, type TurnInput } from './loop.ts';
 import { type LanguageModel, validateModel } from './model.ts';
+import { orAborted } from './or-aborted.ts';
 import { parseOutput } from './output.ts';
 import { PartStream } from './part-stream.ts';
 import { recover } from './recover.ts';
@@ -293,7 +294,8 @@ export class Agent {
         throw new ValidationError('input', 'is missing, and the agent has no conversation to go on with');
       }
       const signals = [interrupted, journal.lease.signal, ...(callers ? [callers] : [])];
-      const turn = this.#newTurn(anyLookingSignal(signals), operationId, output, emit);
+      const signal = anyLookingSignal(signals);
+      const turn = this.#newTurn(signal, operationId, output, emit);
       const start: TurnInput | undefined = content && { content, operationId };
       const { status, text, finishReason } = await runTurn(turn, start);
       return {
@@ -301,7 +303,7 @@ export class Agent {
         text,
         finishReason,
         ...(output !== undefined && status === 'completed'
-          ? { output: await parseOutput(text, output) }
+          ? { output: await orAborted(signal, parseOutput(text, output)) }
           : {}),
         approvals: status === 'awaiting_approval' ? await journal.loadWaiting() : [],
         usage: turn.usage,

@@ -6,6 +6,7 @@ import { configHash } from './config-hash.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { messageOf, modelError } from './failure.ts';
 import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
+import { orAborted } from './or-aborted.ts';
 import { promptOf } from './prompt.ts';
 import { loadSdk, type Sdk } from './sdk.ts';
 import { sdkTools } from './sdk-tools.ts';
@@ -43,9 +44,18 @@ interface Request {
 /** What streamed by is shown at once; calls and steps are shown when they are stored. */
 const SHOWN_AT_ONCE = /^(text|reasoning|tool-input)-(start|delta|end)$|^(source|file)$/;
 
-/** Asks the model for the next answer of a turn. It only reads what is stored; storing the answer is the turn's. */
-export async function askModel(turn: Turn): Promise<StepAnswer> {
-  const request = await prepare(turn);
+/**
+ * Asks the model for the next answer of a turn. It only reads what is stored; storing the answer is the turn's.
+ * Undefined when the turn was stopped before anything was asked.
+ */
+export async function askModel(turn: Turn): Promise<StepAnswer | undefined> {
+  let request: Request;
+  try {
+    request = await orAborted(turn.signal, prepare(turn));
+  } catch (error) {
+    if (turn.signal.aborted) return undefined;
+    throw error;
+  }
   const { stepNumber } = turn.journal;
   turn.steps += 1;
   turn.emit({ type: 'start-step', stepNumber });
@@ -83,17 +93,24 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
   const hash = configHash(sdk, turn.template, request).catch(() => undefined);
   const clock = new StepClock(turn.journal.clock);
   let cut: unknown;
-  try {
+  let isLeft = false;
+  const read = async () => {
     for await (const part of await stream(sdk, turn, request)) {
+      // What a model says that didn't stop with its turn is nobody's any more.
+      if (isLeft) return;
       if (part.type === 'error') cut = modelError(part.error);
       if (part.type === 'abort') cut = turn.signal.reason;
       clock.see(part);
       see(part, answer, watch);
     }
     if (!answer.isWhole) cut ??= modelError('the answer broke off before its end');
+  };
+  try {
+    await orAborted(turn.signal, read());
   } catch (error) {
     cut = modelError(error);
   }
+  isLeft = true;
   const { inputTokens, outputTokens } = answer.usage;
   return {
     blocks: cut === undefined ? answer.blocks() : answer.partialBlocks(),
@@ -106,7 +123,7 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
       model: answer.modelId ?? modelIdOf(request.model),
       ...answer.usage,
       ...clock.times(),
-      ...withoutUndefined({ configHash: await hash }),
+      ...withoutUndefined({ configHash: await orAborted(turn.signal, hash).catch(() => undefined) }),
     },
     cut,
   };

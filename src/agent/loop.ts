@@ -62,6 +62,7 @@ async function takeSteps(turn: Turn): Promise<Ending> {
     if (turn.steps >= template.maxSteps) return end(turn, 'max_steps', last.finishReason);
     await compactIfLarge(turn);
     const answer = await askModel(turn);
+    if (answer === undefined) continue;
     addUsage(turn.usage, answer.tokens);
     last = answer;
     if (answer.cut !== undefined) {

@@ -4,6 +4,7 @@ import { checkJson } from '../model/json.ts';
 import { anyLookingSignal } from '../store/looking-signal.ts';
 import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
+import { orAborted } from './or-aborted.ts';
 import { promptOf } from './prompt.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
@@ -57,8 +58,9 @@ async function runCall(turn: Turn, call: StepCall): Promise<Outcome> {
   const address = { toolCallId: call.toolCallId, callSeq: call.callSeq };
   let input: unknown;
   try {
-    input = await parseInput(await loadSdk(), tool, call.input);
+    input = await orAborted(turn.signal, parseInput(await loadSdk(), tool, call.input));
   } catch (error) {
+    if (turn.signal.aborted) return failed(hasBegun(turn, call) ? INTERRUPTED : NOT_BEGUN);
     return failed(messageOf(error));
   }
   if (call.state !== 'executing') await record(turn, { toolCalls: [{ ...address, state: 'executing' }] }, []);

@@ -5,9 +5,11 @@ import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
+import { orAborted } from './or-aborted.ts';
 import { promptOf } from './prompt.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
+import type { KnownTool } from './tool.ts';
 import type { Notice, Turn } from './turn.ts';
 
 /** What is stored of an answer's calls together with the answer. */
@@ -61,24 +63,32 @@ function beginning(
     .map(({ toolCallId, callSeq }) => ({ toolCallId, callSeq, state: 'executing' }));
 }
 
-/** Also for calls that are found not begun after a crash: who hasn't been asked for approval is asked now. */
+/**
+ * Also for calls that are found not begun after a crash: who hasn't been asked for approval is asked now. A call
+ * of a turn that is stopped meanwhile stays as it is, and isn't cleared to run.
+ */
 export async function judge(turn: Turn, call: NewCall): Promise<Verdict> {
   const tool = turn.template.tools.get(call.toolName);
   if (tool === undefined)
     return { state: 'failed', error: `There is no tool named ${quoted(call.toolName)}.` };
   try {
-    const input = await parseInput(await loadSdk(), tool, call.input);
-    const asks = await tool.needsApproval(input, {
-      toolCallId: call.toolCallId,
-      get messages() {
-        return promptOf(turn, turn.journal.context);
-      },
-    });
+    const asks = await orAborted(turn.signal, asksFirst(turn, tool, call));
     if (!asks) turn.cleared.add(call.callSeq);
     return { state: asks ? 'approval_required' : 'pending' };
   } catch (error) {
+    if (turn.signal.aborted) return { state: 'pending' };
     return { state: 'failed', error: messageOf(error) };
   }
+}
+
+async function asksFirst(turn: Turn, tool: KnownTool, call: NewCall): Promise<boolean> {
+  const input = await parseInput(await loadSdk(), tool, call.input);
+  return tool.needsApproval(input, {
+    toolCallId: call.toolCallId,
+    get messages() {
+      return promptOf(turn, turn.journal.context);
+    },
+  });
 }
 
 export function updateOf(

@@ -67,7 +67,7 @@ onEachStore(({ test, testSql }) => {
         code: 'APPROVAL_REQUIRED',
         agentId: 'a',
         calls: [{ toolCallId: 'c1', state: 'approval_required' }],
-        message: expect.stringContaining('pay (c1)'),
+        message: expect.stringContaining('"pay" ("c1")'),
       });
     }
     expect(await store.loadMessages('a')).toHaveLength(2);

@@ -1,4 +1,6 @@
+import { jsonSchema } from 'ai';
 import { describe, expect } from 'vitest';
+import type { AgentTemplate } from '../../src/agent/template.ts';
 import type { ToolContext } from '../../src/agent/tool-context.ts';
 import { TurnInterruptedError } from '../../src/index.ts';
 import {
@@ -102,6 +104,74 @@ test('a signal that is aborted already: the input is stored and nothing is asked
   expect(await store.loadMessages('a')).toEqual([userSays('Hi')]);
   expect(model.requests).toEqual([]);
   expect((await agent.run()).text).toBe('Hello.');
+});
+
+describe('close() comes back, whatever others never finish:', () => {
+  type Hang = () => Promise<never>;
+  const acts = (hang: Hang, rest: Parameters<typeof tool>[2]) => ({ tools: [tool('act', hang, rest)] });
+  const cases: [string, (hang: Hang) => Partial<AgentTemplate>][] = [
+    ['needsApproval', (hang) => acts(hang, { needsApproval: hang })],
+    [
+      'the validation of an input',
+      (hang) => acts(hang, { inputSchema: jsonSchema({ type: 'object' }, { validate: hang }) }),
+    ],
+    ['prepareStep', (hang) => ({ ...acts(hang, {}), prepareStep: hang })],
+  ];
+  for (const [what, rest] of cases) {
+    test(what, async ({ store, provider }) => {
+      const called = latch();
+      const model = await provider([asks(['act', 'c1'])]);
+      const hang = () => {
+        called.happen();
+        return new Promise<never>(() => undefined);
+      };
+      const agent = await create(store, model, rest(hang));
+      const turn = agent.run('Go.');
+      await called.happened;
+      await agent.close();
+      expect((await turn).status).toBe('interrupted');
+      expect(await store.loadInfo('a')).toMatchObject({ status: 'interrupted' });
+      for (const call of await store.loadToolCallRecords('a')) {
+        expect(call).toMatchObject({ state: 'failed', error: BEFORE });
+      }
+    });
+  }
+
+  const streams: [string, ReadableStream | Promise<never>][] = [
+    ['a model that never answers', new Promise<never>(() => undefined)],
+    [
+      'a model that stops in the middle of its answer',
+      new ReadableStream({
+        start(controller) {
+          controller.enqueue({ type: 'stream-start', warnings: [] });
+          controller.enqueue({ type: 'text-start', id: '0' });
+          controller.enqueue({ type: 'text-delta', id: '0', delta: 'One' });
+        },
+      }),
+    ],
+  ];
+  for (const [what, stream] of streams) {
+    test(what, async ({ store }) => {
+      const called = latch();
+      const model = {
+        specificationVersion: 'v3' as const,
+        provider: 'deaf',
+        modelId: 'deaf',
+        supportedUrls: {},
+        doGenerate: () => new Promise<never>(() => undefined),
+        async doStream() {
+          called.happen();
+          return { stream: await stream };
+        },
+      };
+      const agent = await create(store, { model });
+      const turn = agent.run('Go.');
+      await called.happened;
+      await agent.close();
+      expect((await turn).status).toBe('interrupted');
+      expect(await store.loadInfo('a')).toMatchObject({ status: 'interrupted' });
+    });
+  }
 });
 
 test('interrupt() right after the call stops the turn before the model is asked', async ({
