@@ -59,7 +59,7 @@ const CODE: Record<string, readonly number[]> = {
   'JSON files: files open at a time, of all stores of the process': [openFiles.MAX_OPEN_FILES],
   'JSON files: the piece of a line that a crash cut off, kept as `.torn`': [logFile.MAX_TORN_BYTES],
   'Attempts at a commit without a lease that others overtake': [committer.MAX_TRIES],
-  'Workers that an agent without progress is given to': [options.DEFAULT_ATTEMPTS],
+  'Workers that a turn is given to before it ends': [options.DEFAULT_ATTEMPTS],
   "A tool's call": [],
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
   'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
