@@ -98,9 +98,9 @@ async function converse(
     if (commits === failing) throw new StoreUnavailableError('The process died.');
     return commit(...args);
   });
-  const { agentId } = options;
+  const { agentId, ...opened } = options;
   await store.saveInfo(agentId, { templateId: 'clerk' });
-  let agent = await Agent.resume(agentId, { ...options, store: counted, provider: provider.model });
+  let agent = await Agent.resume(agentId, { ...opened, store: counted, provider: provider.model });
   for (const [i, input] of ['What is this?', 'Thanks. And that?'].entries()) {
     const inputs = async () => (await store.loadMessages(agentId)).filter(isInput).length;
     try {
@@ -108,7 +108,7 @@ async function converse(
     } catch (error) {
       expect(error).toBeInstanceOf(StoreUnavailableError);
       await agent.close();
-      agent = await Agent.resume(agentId, { ...options, store, provider: provider.model });
+      agent = await Agent.resume(agentId, { ...opened, store, provider: provider.model });
       await agent.run((await inputs()) > i ? undefined : input);
     }
   }

@@ -21,6 +21,7 @@ export async function driveReads(stores: Stores): Promise<void> {
   await store.checkConsistency('long');
   await store.checkConsistency('fork-of-fork');
   await store.checkConsistency();
+  await store.checkConsistency({ level: 'full' });
 }
 
 /** Each by what is remembered of the agent, and by its id; of agents on one branch and on several. */
