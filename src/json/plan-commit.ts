@@ -1,7 +1,7 @@
 import { AgentExistsError, ValidationError, VersionConflictError } from '../errors.ts';
 import type { CommitResult, LeaseToken } from '../model/agent.ts';
 import { attemptsAfter, type StoredFailure } from '../model/attempts.ts';
-import { CallBook, type CallState } from '../model/call-book.ts';
+import { CallBook, type CallState, type Timing } from '../model/call-book.ts';
 import {
   type EncodedCommit,
   type EncodedSnapshot,
@@ -9,6 +9,7 @@ import {
   snapshotEnd,
 } from '../model/encode-commit.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
+import { RAISED_MS } from '../model/stopwatch.ts';
 import { type CallTable, Conversation } from './conversation.ts';
 import type { CallChange, Entry, LogHeader, StoredMessage, StoredSnapshot } from './entry.ts';
 import { FORMAT } from './lines.ts';
@@ -28,6 +29,8 @@ export interface CommitOptions {
   replace: boolean;
   fence: Fence;
   now: number;
+  /** For how long calls take: the agent's stopwatch, and what the clock says that nobody sets. */
+  timing?: Pick<Timing, 'stopwatch' | 'monotonic'> | undefined;
 }
 
 /** Pure: what a commit adds to the log of an agent in this state. */
@@ -60,7 +63,16 @@ export function planCommit(
   if (messages.length > 0) entry.messages = instants;
   const failure = failureAfter(state, change, at);
   if (failure !== state.info.failure) entry.info = { ...entry.info, failure };
-  const calls = planCalls(conversation, { messages, instants, updates: change.updates, at });
+  const calls = planCalls(conversation, {
+    messages,
+    instants,
+    updates: change.updates,
+    at,
+    timing:
+      options.timing && change.at === undefined
+        ? { ...options.timing, isRaised: at > options.now + RAISED_MS }
+        : undefined,
+  });
   if (calls.length > 0) entry.calls = calls;
   if (change.events.length > 0) entry.events = change.events.map((event) => event.payload);
   if (change.todos) {
@@ -169,11 +181,17 @@ function planCalls(
     instants: readonly StoredMessage[];
     updates: EncodedCommit['updates'];
     at: number;
+    timing: Timing | undefined;
   },
 ): CallChange[] {
   const { calls } = conversation;
   const { messages, instants, updates, at } = change;
-  const book = new CallBook(calls, { callCount: calls.next, unlinkedCalls: calls.unlinked, at });
+  const book = new CallBook(calls, {
+    callCount: calls.next,
+    unlinkedCalls: calls.unlinked,
+    at,
+    timing: change.timing,
+  });
   for (const [i, message] of messages.entries()) {
     book.addMessage(message, conversation.messages.length + i, instants[i]?.at ?? at);
   }

@@ -15,6 +15,7 @@ import type {
   WorkingSet,
 } from '../model/agent.ts';
 import type { Clock } from '../model/clock.ts';
+import { type DatabaseTime, hostTime } from '../model/database-time.ts';
 import {
   type EncodedCommit,
   type EncodedDocument,
@@ -23,6 +24,7 @@ import {
   endsStep,
 } from '../model/encode-commit.ts';
 import type { Message } from '../model/message.ts';
+import { Stopwatches } from '../model/stopwatch.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import type { CheckedDecision, CheckedFork, CheckedLease } from '../store/arguments.ts';
 import type { Settling } from '../store/lifecycle.ts';
@@ -45,10 +47,13 @@ import * as views from './views.ts';
 export class JsonTrustingStore implements TrustingStore {
   readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #stopwatches = new Stopwatches();
+  readonly time: DatabaseTime;
 
   constructor(engine: Engine, clock: Clock) {
     this.#engine = engine;
     this.#clock = clock;
+    this.time = hostTime(clock);
   }
 
   commit(agentId: string, change: EncodedCommit): Promise<CommitResult> {
@@ -209,7 +214,12 @@ export class JsonTrustingStore implements TrustingStore {
   ): Promise<CommitResult> {
     this.#disk.assertWritable();
     const { leases } = this.#engine;
-    const options = () => ({ replace, fence: leases.check.bind(leases), now: this.#clock.now() });
+    const options = () => ({
+      replace,
+      fence: leases.check.bind(leases),
+      now: this.#clock.now(),
+      timing: { stopwatch: this.#stopwatches.of(agentId), monotonic: this.#clock.monotonic() },
+    });
     const result = await this.#engine.cell(agentId).write(
       (state) => planCommit(state, change, options()),
       // Whoever comes with a lease means the agent that the lease was for.

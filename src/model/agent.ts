@@ -204,8 +204,13 @@ export interface TurnCommit {
   info?: AgentInfoInput | undefined;
   compaction?: Compaction | undefined;
   snapshot?: NewSnapshot | undefined;
-  /** When it happened (default: now); an array gives each message its own instant. For imports. */
+  /**
+   * When it happened (default: now); an array gives each message its own instant. For imports. Later instants of the
+   * agent are never before it, so one that is more than 5 minutes ahead of the database's clock is refused.
+   */
   at?: Date | Date[] | undefined;
+  /** Takes an `at` in the future all the same. */
+  allowFuture?: boolean | undefined;
   /** Refuse with `VersionConflictError` unless the agent is at this version; 0 creates the agent. */
   expectedVersion?: number | undefined;
   lease?: LeaseToken | undefined;

@@ -2,6 +2,7 @@ import { quoted, ValidationError } from '../errors.ts';
 import type { EncodedUpdate, StoredApproval, StoredAudit } from './call-update.ts';
 import type { EncodedMessage, OpenedCall } from './encode-message.ts';
 import { largest } from './lists.ts';
+import { durationOf, type Stopwatch } from './stopwatch.ts';
 import { isTerminal, stateRank, type ToolCallState } from './tool-call.ts';
 
 /** A tool call as it is stored: payloads as JSON text, instants in epoch milliseconds. */
@@ -38,6 +39,15 @@ export interface KnownCalls {
   withSeq(callSeq: number): CallState | undefined;
 }
 
+/** When a change happens, for how long things take. */
+export interface Timing {
+  stopwatch: Stopwatch;
+  /** On the clock that nobody sets. */
+  monotonic: number;
+  /** Whether the change's stamp is later than the clock, because an earlier one was. */
+  isRaised: boolean;
+}
+
 /** What must be looked up before a commit can be planned on `known`. */
 export interface CallLookups {
   ids: Set<string>;
@@ -53,13 +63,19 @@ export class CallBook {
   readonly changed = new Map<number, CallState>();
   readonly #known: KnownCalls;
   readonly #at: number;
+  readonly #timing: Timing | undefined;
   #nextSeq: number;
   #unlinked: number;
   #unanswered = 0;
   #pending = 0;
 
-  constructor(known: KnownCalls, start: { callCount: number; unlinkedCalls: number; at: number }) {
+  /** `timing`: of a change that happens now; undefined for one that says when it happened. */
+  constructor(
+    known: KnownCalls,
+    start: { callCount: number; unlinkedCalls: number; at: number; timing?: Timing | undefined },
+  ) {
     this.#known = known;
+    this.#timing = start.timing;
     this.#nextSeq = start.callCount;
     this.#unlinked = start.unlinkedCalls;
     this.#at = start.at;
@@ -104,7 +120,9 @@ export class CallBook {
     }
     const before = call.state;
     const draft = fresh ? call : structuredClone(call);
+    const { startedAt, durationMs } = draft;
     merge(draft, update, this.#at, fresh);
+    this.#time(draft, update, { startedAt, durationMs });
     if (update.messageSeq !== undefined && draft.messageSeq === null) this.#link(draft, update.messageSeq);
     this.#countPending(before, draft.state);
     if (!fresh) this.#change(draft);
@@ -145,6 +163,7 @@ export class CallBook {
     this.#unlinked += 1;
     merge(call, update, this.#at, true);
     this.#open(call);
+    this.#time(call, update, { startedAt: null, durationMs: null });
     if (update.messageSeq !== undefined) this.#link(call, update.messageSeq);
     this.#countPending('pending', call.state);
   }
@@ -212,6 +231,16 @@ export class CallBook {
       if (!call || (call.messageSeq ?? messageSeq) < messageSeq) return true;
     }
     return false;
+  }
+
+  /** Where the stamps are the store's own, so is the duration between them. */
+  #time(call: CallState, update: EncodedUpdate, before: Pick<CallState, 'startedAt' | 'durationMs'>): void {
+    if (!this.#timing || update.startedAt !== undefined) return;
+    const { stopwatch, monotonic, isRaised } = this.#timing;
+    if (before.startedAt === null && call.startedAt !== null) stopwatch.begin(call, monotonic);
+    const isOwn = update.durationMs === undefined && update.completedAt === undefined;
+    if (!isOwn || before.durationMs !== null || call.durationMs === null) return;
+    call.durationMs = durationOf(call.durationMs, stopwatch.elapsed(call, monotonic), isRaised);
   }
 
   #countPending(before: ToolCallState, after: ToolCallState): void {

@@ -17,7 +17,7 @@ import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeMetad
 import { type EncodedMessage, encodeMessages } from './encode-message.ts';
 import { checkObject, describe, validateId, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
-import { asJson, encodeJson, unreadable } from './json.ts';
+import { asJson, encodeJson, MAX_COMMIT_LENGTH, unreadable } from './json.ts';
 import { checkKeys, knownKeys } from './known-keys.ts';
 
 export interface EncodedEvent {
@@ -56,6 +56,8 @@ export interface EncodedCommit {
   messages: EncodedMessage[];
   /** When each message happened; undefined for now. */
   at: number[] | undefined;
+  /** The latest of those, unless it may be in the future. */
+  latest: number | undefined;
   updates: EncodedUpdate[];
   events: EncodedEvent[];
   todos?: { payload: string; version: number | undefined; updatedAt: number | undefined };
@@ -81,6 +83,7 @@ const CHANGE_KEYS = knownKeys<TurnCommit>('is no part of a commit', {
   compaction: true,
   snapshot: true,
   at: true,
+  allowFuture: true,
   expectedVersion: true,
   lease: true,
   operationId: true,
@@ -100,9 +103,11 @@ function encode(agentId: string, change: TurnCommit): EncodedCommit {
   checkObject('change', change);
   checkKeys('change', change, CHANGE_KEYS);
   const messages = encodeMessages(change.messages === undefined ? [] : change.messages, 'messages');
+  const at = encodeInstants(change.at, messages.length);
   const encoded: EncodedCommit = {
     messages,
-    at: encodeInstants(change.at, messages.length),
+    at,
+    latest: mayBeLater(change.allowFuture) ? undefined : at?.at(-1),
     updates: encodeUpdates(change.toolCalls === undefined ? [] : change.toolCalls, 'toolCalls'),
     events: encodeEvents(change.events === undefined ? [] : change.events),
     usage: checkUsage(change.usage === undefined ? [] : change.usage),
@@ -119,6 +124,7 @@ function encode(agentId: string, change: TurnCommit): EncodedCommit {
   if (change.info !== undefined) encoded.info = encodeInfo(agentId, change.info);
   if (change.compaction !== undefined) encoded.compaction = encodeCompaction(change.compaction);
   if (change.snapshot !== undefined) encoded.snapshot = encodeSnapshot(change.snapshot);
+  checkLength(encoded);
   if (change.operationId !== undefined) {
     validateName('operationId', change.operationId);
     encoded.operation = { id: change.operationId, fingerprint: fingerprint(encoded) };
@@ -131,6 +137,7 @@ export function emptyCommit(): EncodedCommit {
   return {
     messages: [],
     at: undefined,
+    latest: undefined,
     updates: [],
     events: [],
     usage: [],
@@ -172,6 +179,23 @@ function own(value: object, key: string): unknown {
   return Object.prototype.propertyIsEnumerable.call(value, key)
     ? (value as Record<string, unknown>)[key]
     : undefined;
+}
+
+function checkLength({ messages, updates, events }: EncodedCommit): void {
+  let length = 0;
+  for (const { payload } of messages) length += payload.length;
+  for (const { payload } of events) length += payload.length;
+  for (const { input = '', output = '' } of updates) length += input.length + output.length;
+  if (length <= MAX_COMMIT_LENGTH) return;
+  throw new ValidationError(
+    'change',
+    `is too large: its JSON texts have ${length} characters, of ${MAX_COMMIT_LENGTH} at most. Make several commits of it`,
+  );
+}
+
+function mayBeLater(allowFuture: unknown = false): boolean {
+  if (typeof allowFuture === 'boolean') return allowFuture;
+  throw new ValidationError('allowFuture', `must be true or false, not ${describe(allowFuture)}`);
 }
 
 /** `at` for each message, ascending; a single instant counts for all of them and for the rest. */
@@ -353,7 +377,13 @@ export function checkLease(agentId: string, lease: unknown): LeaseToken | undefi
  * consists of are taken as they are; their lengths keep them apart.
  */
 function fingerprint(encoded: EncodedCommit): string {
-  const { expectedVersion: _version, lease: _lease, operation: _operation, ...change } = encoded;
+  const {
+    expectedVersion: _version,
+    lease: _lease,
+    operation: _operation,
+    latest: _latest,
+    ...change
+  } = encoded;
   const { messages, events, updates, ...rest } = change;
   const texts = [...messages, ...events].map(({ payload }) => payload);
   const records = updates.map(({ input, output, ...record }) => {

@@ -11,6 +11,9 @@ export const MAX_DEPTH = 1_000;
  */
 export const MAX_TEXT_LENGTH = 2 ** 27;
 
+/** The same of all texts of one commit together: they travel in one message. */
+export const MAX_COMMIT_LENGTH = 2 * MAX_TEXT_LENGTH;
+
 /** An array's text has at least a character and a comma for each of them. */
 const MAX_ITEMS = MAX_TEXT_LENGTH / 2;
 

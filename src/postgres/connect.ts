@@ -23,7 +23,7 @@ const MIGRATION_LOCK = 7_243_119_865;
 const SERVER = statement(
   'server',
   `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding,
-     to_regclass($1) AS migrations`,
+     to_regclass($1) AS migrations, {now} AS now`,
 );
 const LOCK = statement('lock_migrations', `SELECT pg_advisory_xact_lock($1) AS locked`);
 const FIND_SCHEMA = statement(
@@ -165,6 +165,7 @@ function queryTimeoutOf(client: Client): number | undefined {
 
 async function prepareSchema(driver: PostgresDriver, schema: string): Promise<void> {
   const [server] = await driver.read(SERVER, [driver.dialect.table('migrations')]);
+  driver.time.hear(Number(server?.now));
   const major = Math.floor(Number(server?.version) / 10_000);
   if (major < OLDEST_VERSION) {
     throw new StoreUnavailableError(

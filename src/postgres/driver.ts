@@ -11,12 +11,14 @@ import { isLostStatement } from './errors.ts';
 import type { Listener } from './listener.ts';
 import type { Probe } from './probe.ts';
 import type { Limit } from './statement-wait.ts';
+import { ServerTime } from './server-time.ts';
 import { LostStatement, type Units } from './units.ts';
 
 const RESERVE_KEYS = statement(
   'reserve_keys',
   'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::int)',
 );
+const SERVER_TIME = statement('server_time', 'SELECT {now} AS now');
 const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
 /** Renewals are tried again within a lease's time: sooner than others they give a connection up that is dead. */
 export const URGENT_TIMEOUT_MS = 3_000;
@@ -56,6 +58,7 @@ interface Statements {
 export class PostgresDriver implements Driver {
   readonly dialect: PostgresDialect;
   readonly clock: Clock;
+  readonly time: ServerTime;
   readonly #options: DriverOptions;
   readonly #units: Units;
   readonly #statements: Statements;
@@ -63,11 +66,12 @@ export class PostgresDriver implements Driver {
   readonly #limit: Limit;
   readonly #urgent: Limit;
 
-  constructor(options: DriverOptions, limit?: Limit, statements?: Statements) {
+  constructor(options: DriverOptions, limit?: Limit, statements?: Statements, time?: ServerTime) {
     const { callTimeoutMs } = options;
     this.#options = options;
     this.dialect = options.dialect;
     this.clock = options.clock;
+    this.time = time ?? new ServerTime(options.clock, () => this.#askTime());
     this.#units = options.units;
     this.#limit = limit ?? { timeoutMs: callTimeoutMs };
     this.#urgent = { timeoutMs: Math.min(URGENT_TIMEOUT_MS, callTimeoutMs) };
@@ -97,7 +101,7 @@ export class PostgresDriver implements Driver {
     const { callTimeoutMs, probe } = this.#options;
     const limit =
       'until' in bounds ? { ...bounds, probe } : { timeoutMs: Math.min(bounds.timeoutMs, callTimeoutMs) };
-    return new PostgresDriver(this.#options, limit, this.#statements);
+    return new PostgresDriver(this.#options, limit, this.#statements, this.time);
   }
 
   async snapshot<T>(script: () => Script<T>): Promise<T> {
@@ -117,7 +121,14 @@ export class PostgresDriver implements Driver {
   async batch(batch: Batch): Promise<BatchOutcome> {
     const { statement: source, params } = renderBatch(batch, this.#options.listener.channel);
     const rows = await this.write(source, params);
-    return readOutcome(rows[0], batch);
+    const outcome = readOutcome(rows[0], batch);
+    if (outcome.head) this.time.hear(outcome.head.now);
+    return outcome;
+  }
+
+  async #askTime(): Promise<number> {
+    const [row] = await this.read(SERVER_TIME, []);
+    return Number(row?.now);
   }
 
   async reserveKeys(blocks: number): Promise<number[]> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../model/clock.ts';
+import type { DatabaseTime } from '../model/database-time.ts';
 import type { CheckedBackup } from '../store/arguments.ts';
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
@@ -51,8 +52,11 @@ export type Bounds = { readonly timeoutMs: number } | { readonly until: AbortSig
 export interface Driver {
   readonly dialect: Dialect;
 
-  /** The clock of this machine: of stamps and deadlines. Expiries are judged by the dialect's `{now}`. */
+  /** The clock of this machine: of deadlines. Expiries are judged by the dialect's `{now}`. */
   readonly clock: Clock;
+
+  /** The database's clock, as far as it is known without asking: of stamps. */
+  readonly time: DatabaseTime;
 
   /** One statement that reads, outside of a transaction. */
   read<S extends Shape>(statement: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]>;

@@ -14,6 +14,7 @@ import type {
   TodoSnapshot,
   WorkingSet,
 } from '../model/agent.ts';
+import type { DatabaseTime } from '../model/database-time.ts';
 import {
   type EncodedCommit,
   type EncodedDocument,
@@ -79,16 +80,20 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     this.#backupPath = backupPath;
   }
 
+  get time(): DatabaseTime {
+    return this.engine.context.driver.time;
+  }
+
   get leasesHeld(): number {
     return this.engine.leases.held.count;
   }
 
   commit(agentId: string, change: EncodedCommit): Promise<CommitResult> {
-    return this.engine.committer.commit(agentId, change);
+    return this.#inTime(() => this.engine.committer.commit(agentId, change));
   }
 
   async saveInfo(agentId: string, change: EncodedCommit): Promise<void> {
-    await this.engine.committer.createOrUpdate(agentId, change);
+    await this.#inTime(() => this.engine.committer.createOrUpdate(agentId, change));
   }
 
   async loadInfo(agentId: string): Promise<AgentInfo | undefined> {
@@ -101,7 +106,7 @@ export class SqlTrustingStore implements TrustingExtendedStore {
   }
 
   async saveMessages(agentId: string, change: EncodedCommit): Promise<void> {
-    await this.engine.committer.replaceMessages(agentId, change);
+    await this.#inTime(() => this.engine.committer.replaceMessages(agentId, change));
   }
 
   loadMessages(agentId: string): Promise<Message[]> {
@@ -137,7 +142,10 @@ export class SqlTrustingStore implements TrustingExtendedStore {
   }
 
   appendEvent(agentId: string, event: EncodedEvent, call: Settling<number>): void {
-    this.engine.committer.events.append(agentId, [event], this.engine.context.driver.clock.now(), call);
+    const { committer } = this.engine;
+    const append = () => committer.events.append(agentId, [event], this.time.now(), call);
+    if (this.time.isSure) append();
+    else this.time.learn().then(append, (error: unknown) => call.reject(error));
   }
 
   readEvents(agentId: string, query: EventQuery): AsyncIterator<Iterable<StoredEvent>> {
@@ -167,11 +175,11 @@ export class SqlTrustingStore implements TrustingExtendedStore {
   }
 
   async fork(sourceId: string, { at, agentId }: CheckedFork): Promise<void> {
-    await this.engine.forks.create(sourceId, at, [agentId]);
+    await this.#inTime(() => this.engine.forks.create(sourceId, at, [agentId]));
   }
 
   batchFork(sourceId: string, agentIds: string[], signal: AbortSignal | undefined): Promise<string[]> {
-    return this.engine.forks.create(sourceId, undefined, agentIds, signal);
+    return this.#inTime(() => this.engine.forks.create(sourceId, undefined, agentIds, signal));
   }
 
   async writeDocument(
@@ -179,7 +187,8 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     document: EncodedDocument,
     lease: LeaseToken | undefined,
   ): Promise<void> {
-    await this.engine.committer.commit(agentId, { ...emptyCommit(), documents: [document], lease });
+    const change = { ...emptyCommit(), documents: [document], lease };
+    await this.#inTime(() => this.engine.committer.commit(agentId, change));
   }
 
   async loadDocument(agentId: string, kind: DocumentKind, name: string): Promise<AgentDocument | undefined> {
@@ -200,14 +209,16 @@ export class SqlTrustingStore implements TrustingExtendedStore {
       const event = encodeEvent({ channel: 'monitor', type: 'failed', attempts }, 'event');
       // Whoever missed it finds the reason in the agent's info.
       const call = { resolve: () => undefined, reject: () => undefined };
-      committer.events.append(agentId, [event], context.driver.clock.now(), call);
+      committer.events.append(agentId, [event], context.driver.time.now(), call);
     });
   }
 
   decideApproval(agentId: string, decision: CheckedDecision): Promise<ToolCallRecord> {
     const { directory, driver } = this.engine.context;
-    return directory.resolve(agentId, (keys) =>
-      driver.transact(() => decide(agentId, keys, decision, driver.clock.now())),
+    return this.#inTime(() =>
+      directory.resolve(agentId, (keys) =>
+        driver.transact(() => decide(agentId, keys, decision, driver.time.now())),
+      ),
     );
   }
 
@@ -284,6 +295,11 @@ export class SqlTrustingStore implements TrustingExtendedStore {
 
   close(): Promise<void> {
     return this.engine.close();
+  }
+
+  /** What gives out stamps: first it asks for the time, where that isn't sure. */
+  #inTime<T>(write: () => Promise<T>): Promise<T> {
+    return this.time.isSure ? write() : this.time.learn().then(write);
   }
 
   /** A read of an agent's state as of one moment. */

@@ -1,6 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database, Statement as Prepared } from 'better-sqlite3';
 import { type Clock, systemClock } from '../model/clock.ts';
+import { type DatabaseTime, hostTime } from '../model/database-time.ts';
 import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
 import {
@@ -70,6 +71,7 @@ interface Compiled {
 export class SqliteDriver implements Driver, Executor {
   readonly dialect = sqliteDialect;
   readonly clock: Clock;
+  readonly time: DatabaseTime;
   readonly #db: Database;
   readonly #path: string;
   readonly #busyTimeoutMs: number;
@@ -91,6 +93,7 @@ export class SqliteDriver implements Driver, Executor {
 
   constructor(db: BetterSqlite3.Database, path: string, options: DriverOptions, clock: Clock = systemClock) {
     this.clock = clock;
+    this.time = hostTime(clock);
     this.#db = db;
     this.#path = path;
     this.#busyTimeoutMs = options.busyTimeoutMs;

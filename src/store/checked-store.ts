@@ -17,6 +17,7 @@ import type {
   WorkingSet,
 } from '../model/agent.ts';
 import { CLOCK, type Clock } from '../model/clock.ts';
+import { checkInTime, isInTime } from '../model/database-time.ts';
 import { type EncodedCommit, encodeCommit, encodeEvent } from '../model/encode-commit.ts';
 import { validateAgentId, validateId } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
@@ -98,7 +99,11 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
         validateAgentId(agentId);
         return encodeCommit(agentId, change);
       },
-      (backend, encoded) => backend.commit(agentId, encoded),
+      (backend, encoded) => {
+        const { latest } = encoded;
+        if (latest === undefined || isInTime(latest, backend.time)) return backend.commit(agentId, encoded);
+        return checkInTime('at', latest, backend.time).then(() => backend.commit(agentId, encoded));
+      },
     );
   }
 

@@ -13,6 +13,7 @@ import type {
   TodoSnapshot,
   WorkingSet,
 } from '../model/agent.ts';
+import type { DatabaseTime } from '../model/database-time.ts';
 import type { EncodedCommit, EncodedDocument, EncodedEvent } from '../model/encode-commit.ts';
 import type { Message, MessageRecord } from '../model/message.ts';
 import type { AgentToolCallRecord, ToolCallRecord } from '../model/tool-call.ts';
@@ -37,6 +38,9 @@ import type { EventQuery, MessageQuery, SessionQuery, StatsQuery, ToolCallQuery 
  * position within the conversation).
  */
 export interface TrustingStore {
+  /** The clock of the database. */
+  readonly time: DatabaseTime;
+
   commit(agentId: string, change: EncodedCommit): Promise<CommitResult>;
   /** Creates the agent, or updates what is given of it. */
   saveInfo(agentId: string, change: EncodedCommit): Promise<void>;

@@ -14,6 +14,7 @@ import { eventsSpec } from './events.spec.ts';
 import { exactnessSpec } from './exactness.spec.ts';
 import { forkToolCallsSpec } from './fork-tool-calls.spec.ts';
 import { forksSpec } from './forks.spec.ts';
+import { futureSpec } from './future.spec.ts';
 import { type Backend, createSpec, type Runner, type Spec } from './harness.ts';
 import { healthSpec } from './health.spec.ts';
 import { hostileValuesSpec } from './hostile-values.spec.ts';
@@ -61,6 +62,7 @@ const SPECS: readonly ((spec: Spec) => void)[] = [
   commitsSpec,
   operationsSpec,
   instantsSpec,
+  futureSpec,
   messagesSpec,
   argumentsSpec,
   hostileValuesSpec,

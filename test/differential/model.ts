@@ -68,7 +68,7 @@ export class Model {
       throw new VersionConflictError(agentId, expectedVersion, before.version);
     }
     const agent = before ? { ...before } : this.#created(agentId, change.info ?? {}, at);
-    const eventsOnly = Object.keys(rest).every((key) => key === 'events' || key === 'at');
+    const eventsOnly = Object.keys(rest).every((key) => ['events', 'at', 'allowFuture'].includes(key));
     if (before && !eventsOnly) agent.version += 1;
     agent.lastAt = Math.max(agent.lastAt, at);
 

@@ -117,7 +117,7 @@ export class Run {
   /** A commit with an instant of the run's own, unless `change` brings one that is too early. */
   async commit(agentId: string, change: TurnCommit, stamped = true): Promise<CommitResult | undefined> {
     const at = stamped ? this.tick() : undefined;
-    const whole = at ? { ...change, at } : change;
+    const whole = at ? { ...change, at, allowFuture: true } : change;
     let result: CommitResult | undefined;
     await this.write(
       agentId,

@@ -82,7 +82,7 @@ export async function event(run: Run, { agent, count, narrow }: Of<'event'>): Pr
     return;
   }
   const at = run.tick();
-  const change = { events: Array.from({ length: count }, () => happened), at };
+  const change = { events: Array.from({ length: count }, () => happened), at, allowFuture: true };
   const result = await run.both(
     () => run.store.commit(agentId, change),
     () => run.model.commit(agentId, change, at.getTime()),

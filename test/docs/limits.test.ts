@@ -8,6 +8,7 @@ import * as turnQueue from '../../src/agent/turn-queue.ts';
 import * as lockEnd from '../../src/json/lock-end.ts';
 import * as logFile from '../../src/json/log-file.ts';
 import * as openFiles from '../../src/json/open-files.ts';
+import * as databaseTime from '../../src/model/database-time.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
 import * as batches from '../../src/postgres/batch.ts';
@@ -77,6 +78,10 @@ const CODE: Record<string, readonly number[]> = {
   "A call's id, a tool's name": [ids.MAX_CALL_NAME_BYTES],
   "A document's name": [options.MAX_DOCUMENT_NAME_BYTES],
   'Nesting of a stored value': [json.MAX_DEPTH],
+  'JSON text of one stored value': [json.MAX_TEXT_LENGTH],
+  'JSON texts of one commit, together': [json.MAX_COMMIT_LENGTH],
+  "How far an `at` may be ahead of the database's clock": [databaseTime.MAX_AHEAD_MS],
+  'A number of `usage`': [Number.MAX_SAFE_INTEGER],
   'Paths of a metadata filter': [metadata.MAX_METADATA_PATHS],
   'A path or a value of a metadata filter': [metadata.MAX_METADATA_TEXT],
   'Records of one query': [filters.DEFAULT_LIMIT],

@@ -77,7 +77,11 @@ async function createLong(store: ExtendedStore, size: Size): Promise<void> {
   const channels = ['progress', 'progress', 'control', 'progress', 'monitor'] as const;
   const events = channels.map((channel) => ({ channel, type: 'text', text: NOTES }));
   const rows = Array.from({ length: size.long }, (_, n) =>
-    store.commit('long', { events: events.slice(n % 4), at: new Date(DAY * 2 + n * SECOND) }),
+    store.commit('long', {
+      events: events.slice(n % 4),
+      at: new Date(DAY * 2 + n * SECOND),
+      allowFuture: true,
+    }),
   );
   await Promise.all(rows);
 }

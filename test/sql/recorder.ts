@@ -27,6 +27,7 @@ function recorderOf(driver: Driver, record: Record): Driver {
   return {
     dialect: driver.dialect,
     clock: driver.clock,
+    time: driver.time,
     read: (statement, params) => {
       record(statement, params);
       return driver.read(statement, params);

@@ -9,6 +9,7 @@ import {
 import type { CommitResult } from '../../model/agent.ts';
 import { neededLookups } from '../../model/call-book.ts';
 import type { EncodedCommit } from '../../model/encode-commit.ts';
+import { Stopwatches } from '../../model/stopwatch.ts';
 import { type AgentState, findState, loadState } from '../agent-state.ts';
 import type { BatchOutcome } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
@@ -20,7 +21,7 @@ import { readStanding, standingLease } from '../nouns/standing-lease.ts';
 import { createAgent } from './create.ts';
 import { EventWriter } from './events.ts';
 import { findOperation, trimOperations } from './operations.ts';
-import { type CommitPlan, planCommit, planEvents } from './plan.ts';
+import { type CommitPlan, type PlanOptions, planCommit, planEvents } from './plan.ts';
 import { prefixLength } from './prefix.ts';
 import { replacedBranch, replaceSnapshot, withNewSnapshot } from './replace-snapshot.ts';
 import { RewriteRefused, rewriteConversation } from './rewrite.ts';
@@ -39,6 +40,7 @@ export class Committer {
   readonly events: EventWriter;
   readonly #context: SqlContext;
   readonly #states: StateCache;
+  readonly #stopwatches = new Stopwatches();
   readonly #queue = new SerialQueue();
 
   constructor(context: SqlContext) {
@@ -62,7 +64,7 @@ export class Committer {
           if (!(error instanceof AgentNotFoundError) || change.lease) throw error;
         }
         try {
-          return await createAgent(this.#context, agentId, change);
+          return await createAgent(this.#context, agentId, change, this.#timing(agentId));
         } catch (error) {
           // Somebody created it in between: then it is an update after all.
           if (!(error instanceof AgentExistsError)) throw error;
@@ -222,7 +224,7 @@ export class Committer {
   async #commitToMissing(agentId: string, change: EncodedCommit): Promise<CommitResult> {
     if (change.expectedVersion !== 0 || !change.info || change.lease) throw new AgentNotFoundError(agentId);
     try {
-      return await createAgent(this.#context, agentId, change);
+      return await createAgent(this.#context, agentId, change, this.#timing(agentId));
     } catch (error) {
       const first = error instanceof AgentExistsError ? await this.#repeated(agentId, change) : undefined;
       if (first) return first;
@@ -238,6 +240,7 @@ export class Committer {
     }
     const plan = planCommit(state, change, {
       now: this.#now(),
+      timing: this.#timing(agentId),
       snapshotPosition: change.snapshot && (await prefixLength(this.#context.driver, state, change)),
     });
     if (plan.shared.length > 0) {
@@ -326,7 +329,11 @@ export class Committer {
   }
 
   #now(): number {
-    return this.#context.driver.clock.now();
+    return this.#context.driver.time.now();
+  }
+
+  #timing(agentId: string): PlanOptions['timing'] {
+    return { stopwatch: this.#stopwatches.of(agentId), monotonic: this.#context.driver.clock.monotonic() };
   }
 
   async #load(agentId: string): Promise<AgentState | undefined> {

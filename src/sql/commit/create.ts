@@ -9,7 +9,7 @@ import { type SqlValue, UniqueViolation } from '../driver.ts';
 import { indexKey, longText } from '../index-key.ts';
 import { table } from '../schema/tables.ts';
 import { newMetadata } from './info-ops.ts';
-import { planCommit } from './plan.ts';
+import { type PlanOptions, planCommit } from './plan.ts';
 
 /** The earliest instant there is: nothing has been said of the agent yet. */
 const BEGINNING = -8.64e15;
@@ -65,14 +65,15 @@ export async function createAgent(
   context: SqlContext,
   agentId: string,
   change: EncodedCommit,
+  timing: PlanOptions['timing'],
 ): Promise<CommitResult> {
   const agent = await context.directory.newKey();
   const branch = await context.directory.newKey();
   // A new agent is its own tree.
   const keys = { tree: agent, agent };
   const state = newState(keys, branch);
-  const now = context.driver.clock.now();
-  const plan = planCommit(state, change, { now });
+  const now = context.driver.time.now();
+  const plan = planCommit(state, change, { now, timing });
   const updatedAt = plan.batch.guard?.at ?? now;
   const pinned = plan.batch.pin?.position ?? 0;
   const { info } = change;

@@ -1,6 +1,6 @@
 import { ValidationError } from '../../errors.ts';
 import { attemptsAfter, type StoredFailure } from '../../model/attempts.ts';
-import { CallBook, type CallState } from '../../model/call-book.ts';
+import { CallBook, type CallState, type Timing } from '../../model/call-book.ts';
 import {
   type EncodedCommit,
   type EncodedDocument,
@@ -8,6 +8,7 @@ import {
   joinPayloads,
   snapshotEnd,
 } from '../../model/encode-commit.ts';
+import { RAISED_MS } from '../../model/stopwatch.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared, segmentAt } from '../agent-state.ts';
@@ -31,6 +32,8 @@ export interface CommitPlan {
 
 export interface PlanOptions {
   now: number;
+  /** For how long calls take: the agent's stopwatch, and what the clock says that nobody sets. */
+  timing?: Pick<Timing, 'stopwatch' | 'monotonic'> | undefined;
   /** For a snapshot with messages of its own: their number if they are the conversation's beginning. */
   snapshotPosition?: number | undefined;
 }
@@ -49,6 +52,7 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
     callCount: head.callCount,
     unlinkedCalls: head.unlinkedCalls,
     at,
+    timing: timingOf(change, options, at),
   });
   const messageRows = change.messages.map((message, i): SqlValue[] => {
     const seq = head.messageCount + i;
@@ -118,6 +122,15 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   };
   for (const call of plan.calls) call.inherited = false;
   return plan;
+}
+
+/** Of a change that says when it happened, the stamps say how long things took. */
+function timingOf(
+  { at: given }: EncodedCommit,
+  { timing, now }: PlanOptions,
+  at: number,
+): Timing | undefined {
+  return timing && given === undefined ? { ...timing, isRaised: at > now + RAISED_MS } : undefined;
 }
 
 /** Events under an operation id: the result to remember is guarded by the revision, nothing else changes. */

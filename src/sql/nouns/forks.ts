@@ -128,9 +128,7 @@ export class Forks {
     if (tree === undefined) {
       this.#committer.forget(sourceId);
       tree = await directory.resolve(sourceId, async (keys) => {
-        const forked = await driver.transact(() =>
-          forkAgent(sourceId, keys, at, targets, driver.clock.now()),
-        );
+        const forked = await driver.transact(() => forkAgent(sourceId, keys, at, targets, driver.time.now()));
         return forked ? keys.tree : undefined;
       });
     }

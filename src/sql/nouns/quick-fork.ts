@@ -80,7 +80,7 @@ export async function forkQuickly(
     }
     const start = source && (await findStart(context.driver, source, at));
     if (!source || !start) return undefined;
-    const now = Math.max(context.driver.clock.now(), source.head.lastAt);
+    const now = Math.max(context.driver.time.now(), source.head.lastAt);
     const outcome = await context.driver.batch(planFork(sourceId, source, start, targets, now));
     if (outcome.applied) {
       committer.remember(sourceId, afterFork(source, start.messageCount));
