@@ -12,9 +12,22 @@ const OF_STORE = new Set([
   'SCHEMA_VERSION',
 ]);
 
-/** Whether the store failed, or isn't ours any more: then nothing can be said there of how a turn ended. */
+/** Whether a store failed, or an agent in it isn't its caller's any more: if it is ours, it takes no word of that. */
 export function isOfStore(error: unknown): boolean {
   return error instanceof KodeError && OF_STORE.has(error.code);
+}
+
+/** The error, and what it came upon: that one would be lost otherwise. */
+export function withCause(error: unknown, cause: unknown): unknown {
+  if (!isError(error) || !Object.isExtensible(error)) return error;
+  const causes =
+    error.cause === undefined ? cause : new AggregateError([error.cause, cause], messageOf(cause));
+  return Object.defineProperty(error, 'cause', {
+    value: causes,
+    configurable: true,
+    enumerable: false,
+    writable: true,
+  });
 }
 
 /** A short name of the failure. */

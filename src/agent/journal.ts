@@ -45,6 +45,8 @@ export class Journal {
   calls: StepCall[] = [];
   /** What is remembered may not be what is stored: a commit failed, or had been made before. */
   outdated = false;
+  /** What the last commit that failed did fail with. */
+  refusal: unknown;
   #callCount = 0;
 
   constructor(store: Store, lease: AgentLease) {
@@ -113,6 +115,7 @@ export class Journal {
       result = await this.store.commit(this.agentId, { ...change, lease: this.lease });
     } catch (error) {
       this.outdated = true;
+      this.refusal = error;
       throw error;
     }
     const appended = change.messages?.length ?? 0;

@@ -2,7 +2,7 @@ import type { ContentBlock, Message } from '../model/message.ts';
 import { askModel, type StepAnswer } from './ask-model.ts';
 import { compactIfLarge } from './compaction.ts';
 import { ApprovalRequiredError } from './errors.ts';
-import { codeOf, isOfStore, messageOf } from './failure.ts';
+import { codeOf, isOfStore, messageOf, withCause } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
 import { repeatedTurn } from './repeated-turn.ts';
 import { runCalls } from './run-calls.ts';
@@ -34,16 +34,17 @@ export interface Ending {
  * the same loop.
  */
 export async function runTurn(turn: Turn, input: TurnInput | undefined): Promise<Ending> {
-  const answered = input && (await acceptInput(turn, input));
-  if (answered !== undefined) return showAgain(turn, answered);
-  const { status, isWorkers } = turn.journal;
-  // Who goes on by hand begins anew; a worker's attempts stay counted.
-  const info = { status: 'running' as const, ...(isWorkers ? {} : { failure: null }) };
-  if (status !== 'running') await record(turn, { info }, [started(turn)]);
+  const { journal } = turn;
   try {
+    const answered = input && (await acceptInput(turn, input));
+    if (answered !== undefined) return showAgain(turn, answered);
+    // Who goes on by hand begins anew; a worker's attempts stay counted.
+    const info = { status: 'running' as const, ...(journal.isWorkers ? {} : { failure: null }) };
+    if (journal.status !== 'running') await record(turn, { info }, [started(turn)]);
     return await takeSteps(turn);
   } catch (error) {
-    await noteFailure(turn, error);
+    // What is at rest, because its turn didn't begin or waits for somebody, stays so.
+    if (journal.status === 'running') await noteFailure(turn, error);
     throw error;
   }
 }
@@ -66,7 +67,9 @@ async function takeSteps(turn: Turn): Promise<Ending> {
     addUsage(turn.usage, answer.tokens);
     last = answer;
     if (answer.cut !== undefined) {
-      await commitPartial(turn, answer);
+      await commitPartial(turn, answer).catch((error: unknown) => {
+        throw signal.aborted ? error : withCause(error, answer.cut);
+      });
       if (!signal.aborted) throw answer.cut;
     } else if (await commitAnswer(turn, answer)) {
       return { status: 'completed', text: answerOf(journal), finishReason: answer.finishReason };
@@ -83,6 +86,8 @@ async function acceptInput(turn: Turn, { content, operationId }: TurnInput): Pro
   if (journal.stepIsOpen) {
     await runCalls(turn, { finishReason: 'tool-calls', tokens: {} });
     if (journal.waitingCalls.length > 0) {
+      // After a crash it is still said to run.
+      if (journal.status === 'running') await record(turn, { info: { status: 'awaiting_approval' } }, []);
       throw new ApprovalRequiredError(journal.agentId, await journal.loadWaiting());
     }
   }
@@ -137,9 +142,16 @@ async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
   return done;
 }
 
-/** Keeps what had arrived of an answer that was cut off. Its calls didn't begin, and get results that say so. */
-async function commitPartial(turn: Turn, { blocks, usage, repairs }: StepAnswer): Promise<void> {
-  if (blocks.length === 0) return;
+/**
+ * Keeps what had arrived of an answer that was cut off, and what was paid for it. Its calls didn't begin, and get
+ * results that say so.
+ */
+async function commitPartial(turn: Turn, { blocks, usage, tokens, repairs }: StepAnswer): Promise<void> {
+  if (blocks.length === 0) {
+    const isPaid = Object.values(tokens).some((count) => count > 0);
+    if (isPaid) await record(turn, { usage: [usage] }, []);
+    return;
+  }
   const sealed = sealCalls(blocks, turn.journal.nextCallSeq);
   const messages: Message[] = [{ role: 'assistant', content: blocks, metadata: { partial: true } }];
   if (sealed.results.length > 0) messages.push({ role: 'user', content: sealed.results });
@@ -163,11 +175,12 @@ async function end(turn: Turn, status: TurnStatus, finishReason: string): Promis
 }
 
 /**
- * Records why the turn ended, so that it isn't taken for one that died. When the store or the lease failed,
+ * Records why the turn ended, so that it isn't taken for one that died. When its own store or lease failed,
  * nobody can say so there; whatever happens here, the caller is told of the failure itself.
  */
 async function noteFailure(turn: Turn, error: unknown): Promise<void> {
-  if (turn.journal.lease.signal.aborted || isOfStore(error)) return;
+  const { lease, refusal } = turn.journal;
+  if (lease.signal.aborted || (error === refusal && isOfStore(error))) return;
   const event = { channel: 'progress' as const, type: 'error', turnId: turn.id, message: messageOf(error) };
   const notice: Notice = { event, part: { type: 'error', error } };
   const failure = { code: codeOf(error), message: messageOf(error).slice(0, MAX_REASON) };

@@ -17,6 +17,7 @@ import {
   modelAsks,
   modelSays,
   onEachStore,
+  recording,
   results,
   resume,
   says,
@@ -197,6 +198,88 @@ test('M7 a failure that cannot be recorded is told all the same', async ({ store
   );
   expect(await failureOf(agent.send('Hi'))).toBeInstanceOf(ModelError);
   expect(await store.loadInfo('a')).toMatchObject({ status: 'running' });
+});
+
+test('the error of a model is told with the one that kept its answer from being stored', async ({
+  store,
+  provider,
+}) => {
+  const cut = says('One two.', { chunkSize: 4, cutAfter: 1 });
+  const model = await provider([cut]);
+  const agent = await create(
+    withCommit(store, (commit, agentId, change) => {
+      if (change.usage !== undefined) throw new StoreUnavailableError('The connection broke.');
+      return commit(agentId, change);
+    }),
+    model,
+  );
+  const failure = await failureOf(agent.send('Hi'));
+  expect(failure).toBeInstanceOf(StoreUnavailableError);
+  expect((failure as Error).cause).toBeInstanceOf(ModelError);
+});
+
+test("an error of another store's that user code passes on ends the turn, which is recorded", async ({
+  store,
+  provider,
+}) => {
+  const model = await provider([]);
+  const prepareStep = () => {
+    throw new StoreUnavailableError('Another store is away.');
+  };
+  const agent = await create(store, model, { prepareStep });
+  expect(await failureOf(agent.send('Hi'))).toBeInstanceOf(StoreUnavailableError);
+  expect(await store.loadInfo('a')).toMatchObject({
+    status: 'interrupted',
+    failure: { code: 'STORE_UNAVAILABLE' },
+  });
+});
+
+test('an answer without a word is paid for all the same', async ({ store }) => {
+  const usage = {
+    inputTokens: { total: 7, noCache: 7, cacheRead: 0, cacheWrite: 0 },
+    outputTokens: { total: 0, text: 0, reasoning: 0 },
+  };
+  const model = {
+    specificationVersion: 'v3' as const,
+    provider: 'mute',
+    modelId: 'mute',
+    supportedUrls: {},
+    doGenerate: () => Promise.reject(new Error('streams only')),
+    async doStream() {
+      return {
+        stream: new ReadableStream({
+          start(controller) {
+            controller.enqueue({ type: 'stream-start', warnings: [] });
+            controller.enqueue({ type: 'error', error: new Error('Out of order.') });
+            controller.enqueue({ type: 'finish', finishReason: { unified: 'error', raw: 'error' }, usage });
+            controller.close();
+          },
+        }),
+      };
+    },
+  };
+  const watched = recording(store);
+  const agent = await create(watched.store, { model });
+  expect(await failureOf(agent.send('Hi'))).toBeInstanceOf(ModelError);
+  const paid = watched.commits.flatMap((change) => change.usage ?? []);
+  expect(paid).toMatchObject([{ model: 'mute', inputTokens: 7 }]);
+  expect(await store.loadMessages('a')).toEqual([userSays('Hi')]);
+});
+
+test('an input to an agent that died before it said that it waits: it says so now', async ({
+  store,
+  provider,
+}) => {
+  const model = await provider([]);
+  await store.commit('a', {
+    info: { status: 'running' },
+    messages: [userSays('Go.'), modelAsks(['pay', 'c1'])],
+    toolCalls: [{ toolCallId: 'c1', state: 'approval_required' }],
+    expectedVersion: 0,
+  });
+  const agent = await resume(store, model, { tools: [tool('pay', undefined, { needsApproval: true })] });
+  expect(await failureOf(agent.run('More.'))).toMatchObject({ code: 'APPROVAL_REQUIRED' });
+  expect(await store.loadInfo('a')).toMatchObject({ status: 'awaiting_approval' });
 });
 
 function wholeTurn(sealed: boolean) {
