@@ -46,7 +46,7 @@ async function record(store: ExtendedStore): Promise<void> {
     { role: 'system', content: [{ type: 'text', text: 'NUL \u0000, lone \ud800' }] },
   ]);
   await store.fork('a', { agentId: 'b' });
-  await store.commit('b', { messages: [{ role: 'user', content: [] }], at: LATER });
+  await store.commit('b', { messages: [{ role: 'user', content: [] }], at: LATER, allowFuture: true });
 }
 
 type Row = Record<string, unknown>;
