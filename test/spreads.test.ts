@@ -10,6 +10,9 @@ const FEW: Record<string, Record<string, string>> = {
   'postgres/batch.ts': {
     'guardParts(batch.guard, batch.pin !== undefined, bind)': 'three parts of one statement',
   },
+  'json/foreign.ts': {
+    parts: 'the names on a path that the code knows',
+  },
   'sql/commit/plan.ts': {
     'callOps(state, book)': 'an operation for each kind of change, whose rows are the list',
     'infoOps(keys, change.info)': 'an operation for each table that has a part of it',
