@@ -35,7 +35,8 @@ async function everything(store: JSONStore): Promise<Record<string, Everything>>
       documents: await store.listDocuments(id, 'recovered-file'),
     };
   }
-  return JSON.parse(JSON.stringify(all));
+  // What that version had no field for.
+  return JSON.parse(JSON.stringify(all).replaceAll(',"attempts":0', ''));
 }
 
 async function formats(root: string): Promise<Record<string, string>> {
