@@ -42,7 +42,7 @@ process.exitCode = await runAll(
 
 function properties(env) {
   const KODE_PROPERTY_RUNS = env.KODE_PROPERTY_RUNS ?? (short ? '1000' : '5000');
-  return runVitest(['test/differential'], { env: { ...env, KODE_PROPERTY_RUNS } });
+  return runVitest(['test/differential', 'test/fuzz'], { env: { ...env, KODE_PROPERTY_RUNS } });
 }
 
 function whole(server, env) {

@@ -1,8 +1,9 @@
 import { ValidationError } from '../errors.ts';
 import { isAbortSignal, ownSignal } from '../model/foreign.ts';
-import { describe } from '../model/ids.ts';
+import { checkObject, describe } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { fieldsOf, knownKeys } from '../model/known-keys.ts';
+import { listOf } from '../model/lists.ts';
 import type { AgentLease, Store } from '../store/store.ts';
 import type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import type { FollowOptions } from './follow.ts';
@@ -118,9 +119,7 @@ export function checkPromptOptions(options: PromptOptions): PromptOptions {
 export function checkUIOptions(options: UIMessagesOptions): UIMessagesOptions {
   const fields = fieldsOf('options', options, UI);
   const { toolCalls, firstSeq, idOf } = fields;
-  if (toolCalls !== undefined && !Array.isArray(toolCalls)) {
-    throw new ValidationError('toolCalls', `must be an array, not ${describe(toolCalls)}`);
-  }
+  if (toolCalls !== undefined) fields.toolCalls = checkObjects('toolCalls', toolCalls);
   if (firstSeq !== undefined && !Number.isSafeInteger(firstSeq)) {
     throw new ValidationError('firstSeq', 'must be a whole number');
   }
@@ -159,6 +158,14 @@ export function checkStore(store: unknown): asserts store is Store {
     'store',
     `must be a store, as createExtendedStore() opens it, not ${describe(store)}`,
   );
+}
+
+/** A list of objects, copied. */
+export function checkObjects<T extends object>(field: string, list: readonly T[]): T[] {
+  return reading(field, () => {
+    if (!Array.isArray(list)) throw new ValidationError(field, `must be an array, not ${describe(list)}`);
+    return listOf<T>(field, list, (item, name) => checkObject(name, item));
+  });
 }
 
 function checkFunction(field: string, value: unknown): void {

@@ -2,7 +2,9 @@ import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors
 import type { AgentInfo, AgentStatus } from '../model/agent.ts';
 import { randomUUID } from '../model/crypto.ts';
 import { checkLease } from '../model/encode-commit.ts';
-import { generateAgentId, validateAgentId } from '../model/ids.ts';
+import { checkObject, generateAgentId, validateAgentId } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
+import { listOf } from '../model/lists.ts';
 import type { ContentBlock } from '../model/message.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { anyLookingSignal } from '../store/looking-signal.ts';
@@ -379,9 +381,12 @@ async function infoOf(store: Store, agentId: string): Promise<AgentInfo> {
 
 function contentOf(input: string | ContentBlock[] | undefined): ContentBlock[] | undefined {
   if (input === undefined) return undefined;
-  const content = typeof input === 'string' ? [{ type: 'text', text: input }] : input;
-  if (input === '' || !Array.isArray(content) || content.length === 0) {
-    throw new ValidationError('input', 'must be a text or an array of content blocks, and not empty');
-  }
-  return content;
+  return reading('input', () => {
+    const content = typeof input === 'string' ? [{ type: 'text', text: input }] : input;
+    if (input === '' || !Array.isArray(content) || content.length === 0) {
+      throw new ValidationError('input', 'must be a text or an array of content blocks, and not empty');
+    }
+    // At once: what becomes of the caller's array while the turn waits is none of its business.
+    return listOf('input', content, (block, field) => checkObject(field, block));
+  });
 }

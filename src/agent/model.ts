@@ -1,5 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import { describe, validateName } from '../model/ids.ts';
+import { reading } from '../model/json.ts';
 
 /**
  * A language model of the AI SDK (`anthropic('…')`, `openai('…')` and many others), or a model's name for
@@ -23,8 +24,11 @@ export function validateModel(value: unknown): asserts value is LanguageModel {
       "is a provider's function, not a model; call it with a model's id, as in anthropic('claude-…')",
     );
   }
-  const model = value as Partial<Exclude<LanguageModel, string>> | null | undefined;
-  if (typeof model === 'object' && model !== null && typeof model.doStream === 'function') return;
+  const isModel = reading('provider', () => {
+    const model = value as Partial<Exclude<LanguageModel, string>> | null | undefined;
+    return typeof model === 'object' && typeof model?.doStream === 'function';
+  });
+  if (isModel) return;
   throw new ValidationError(
     'provider',
     `must be a language model of the AI SDK, as anthropic('…') or openai('…') make it, not ${describe(value)}`,

@@ -2,6 +2,7 @@ import { ValidationError } from '../errors.ts';
 import { checkObject, describe, validateName } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { checkKeys, knownKeys } from '../model/known-keys.ts';
+import { checkObjects } from './agent-arguments.ts';
 import type { LanguageModel } from './model.ts';
 import { type KnownTool, knownTools, type Tool, type ToolSet } from './tool.ts';
 import type { ModelMessage, SystemModelMessage } from './translate/model-message.ts';
@@ -102,7 +103,7 @@ function ready(template: AgentTemplate): ReadyTemplate {
   }
   return {
     id: template.id,
-    systemPrompt: systemPrompt === '' ? undefined : systemPrompt,
+    systemPrompt: promptOf(systemPrompt),
     tools: knownTools(template.tools),
     settings,
     maxSteps: positive('template.maxSteps', template.maxSteps, DEFAULT_MAX_STEPS),
@@ -110,6 +111,11 @@ function ready(template: AgentTemplate): ReadyTemplate {
     prepareStep: prepareStep?.bind(template),
     compactAt: positive('template.compactAt', template.compactAt, Number.POSITIVE_INFINITY),
   };
+}
+
+function promptOf(prompt: AgentTemplate['systemPrompt']): ReadyTemplate['systemPrompt'] {
+  if (prompt === '') return undefined;
+  return Array.isArray(prompt) ? checkObjects('template.systemPrompt', prompt) : prompt;
 }
 
 function positive(field: string, value: number | undefined, fallback: number): number {

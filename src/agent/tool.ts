@@ -2,6 +2,7 @@ import { ValidationError } from '../errors.ts';
 import { checkObject, describe, validateName } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { nearest } from '../model/known-keys.ts';
+import { checkObjects } from './agent-arguments.ts';
 import type { AgentTemplate } from './template.ts';
 import type { ToolContext } from './tool-context.ts';
 import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
@@ -178,7 +179,7 @@ export interface KnownTool {
 export function knownTools(tools: AgentTemplate['tools'] = []): Map<string, KnownTool> {
   if (!Array.isArray(tools)) checkObject('template.tools', tools);
   const named: [string, Tool | SdkTool][] = Array.isArray(tools)
-    ? (tools as readonly Tool[]).map((tool) => [tool?.name, tool])
+    ? checkObjects('template.tools', tools as readonly Tool[]).map((tool) => [tool.name, tool])
     : Object.entries(tools as ToolSet);
   const known = new Map<string, KnownTool>();
   for (const [name, tool] of named) {

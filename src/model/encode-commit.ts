@@ -13,7 +13,7 @@ import type {
 } from './agent.ts';
 import { type EncodedUpdate, encodeUpdates, ordinal } from './call-update.ts';
 import { sha256 } from './crypto.ts';
-import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeMetadata } from './encode-info.ts';
+import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeObject } from './encode-info.ts';
 import { type EncodedMessage, encodeMessages } from './encode-message.ts';
 import { checkObject, describe, validateId, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
@@ -221,7 +221,7 @@ const TODO_KEYS = knownKeys<TodoSnapshot>('is no field of to-dos', {
 function encodeTodos(todos: TodoSnapshot): NonNullable<EncodedCommit['todos']> {
   checkObject('todos', todos);
   checkKeys('todos', todos, TODO_KEYS);
-  if (!Array.isArray(todos.todos)) {
+  if (!Array.isArray(todos.todos) || asJson(todos.todos) !== todos.todos) {
     throw new ValidationError('todos.todos', `must be an array, not ${describe(todos.todos)}`);
   }
   return {
@@ -247,7 +247,7 @@ function encodeCompaction(compaction: Compaction): EncodedCompaction {
     seq: ordinal('compaction.seq', compaction.seq),
     messages: joinPayloads(messages),
     metadata:
-      compaction.metadata === undefined ? null : encodeMetadata('compaction.metadata', compaction.metadata),
+      compaction.metadata === undefined ? null : encodeObject('compaction.metadata', compaction.metadata),
   };
 }
 
@@ -267,7 +267,7 @@ function encodeSnapshot(snapshot: NewSnapshot): EncodedSnapshot {
   validateId('snapshot.id', snapshot.id);
   const encoded: EncodedSnapshot = {
     id: snapshot.id,
-    metadata: snapshot.metadata === undefined ? null : encodeMetadata('snapshot.metadata', snapshot.metadata),
+    metadata: snapshot.metadata === undefined ? null : encodeObject('snapshot.metadata', snapshot.metadata),
   };
   if (snapshot.messages !== undefined)
     encoded.messages = encodeMessages(snapshot.messages, 'snapshot.messages');

@@ -10,7 +10,7 @@ import {
 import { checkText, ordinal } from './call-update.ts';
 import { checkObject, validateCallName, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
-import { encodeJson } from './json.ts';
+import { asJson, encodeJson, reading } from './json.ts';
 import { checkKeys, knownKeys } from './known-keys.ts';
 
 /** Undefined: unchanged. Null: cleared. Texts are JSON. */
@@ -91,7 +91,7 @@ export function encodeInfo(agentId: string, info: AgentInfoInput): EncodedInfo {
     encoded.breakpoint = breakpoint === null ? null : checkText('info.breakpoint', breakpoint);
   }
   if (info.failure !== undefined) encoded.failure = info.failure && encodeFailure(info.failure);
-  if (info.metadata !== undefined) encoded.metadata = encodeMetadata('info.metadata', info.metadata);
+  if (info.metadata !== undefined) encoded.metadata = encodeObject('info.metadata', info.metadata);
   return encoded;
 }
 
@@ -143,7 +143,12 @@ export function checkBookmark(field: string, value: unknown): Bookmark {
   return { seq: ordinal(`${field}.seq`, seq), timestamp: toInstant(`${field}.timestamp`, timestamp) };
 }
 
-export function encodeMetadata(field: string, value: unknown): string {
-  checkObject(field, value);
-  return encodeJson(value, field);
+/** An object's JSON text: what a toJSON of the caller's makes of it must be one, too. */
+export function encodeObject(field: string, value: unknown): string {
+  return reading(field, () => {
+    checkObject(field, value);
+    const json = asJson(value);
+    checkObject(field, json);
+    return encodeJson(json, field);
+  });
 }

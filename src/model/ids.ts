@@ -5,6 +5,8 @@ import { isDate, opaqueKind } from './foreign.ts';
 export const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const UNSAFE_IN_ID = /[\u0000-\u001f\u007f-\u009f/\\]/;
+/** What ten of its characters hold: the year 37648. */
+const MAX_TIME = 32 ** 10 - 1;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
@@ -12,8 +14,11 @@ const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
  * (The layout of a ULID: https://github.com/ulid/spec.)
  */
 export function generateAgentId(now: number = Date.now()): string {
+  if (typeof now !== 'number' || !(now >= 0 && now <= MAX_TIME)) {
+    throw new ValidationError('now', 'must be epoch milliseconds, 0 or more');
+  }
   let time = '';
-  for (let rest = now, i = 0; i < 10; i += 1) {
+  for (let rest = Math.floor(now), i = 0; i < 10; i += 1) {
     time = CROCKFORD.charAt(rest % 32) + time;
     rest = Math.floor(rest / 32);
   }

@@ -21,3 +21,21 @@ export function smallest(numbers: Iterable<number>): number {
   for (const one of numbers) if (one < least) least = one;
   return least;
 }
+
+/**
+ * A copy of a caller's list, each item checked before it is copied: a list may say that it has four thousand
+ * million items, and have none of them.
+ */
+export function listOf<T>(
+  field: string,
+  list: readonly T[],
+  check: (item: T | undefined, field: string) => void,
+): T[] {
+  const items: T[] = [];
+  for (let i = 0; i < list.length; i += 1) {
+    const item = list[i];
+    check(item, `${field}[${i}]`);
+    items.push(item as T);
+  }
+  return items;
+}

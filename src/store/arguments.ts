@@ -7,11 +7,11 @@ import {
   type LeaseToken,
 } from '../model/agent.ts';
 import { checkText, ordinal } from '../model/call-update.ts';
+import { encodeObject } from '../model/encode-info.ts';
 import type { Decision } from '../model/decided-call.ts';
 import { checkLease, type EncodedDocument } from '../model/encode-commit.ts';
 import { isAbortSignal, ownSignal } from '../model/foreign.ts';
 import {
-  checkObject,
   describe,
   generateAgentId,
   validateAgentId,
@@ -114,8 +114,7 @@ export function checkWriteOptions(
 
 /** JSON text. */
 export function checkDelta(delta: Delta): string {
-  reading('delta', () => checkObject('delta', delta));
-  return encodeJson(delta, 'delta');
+  return encodeObject('delta', delta);
 }
 
 const FORK_KEYS = knownKeys<ForkOptions>(NO_OPTION, { at: true, agentId: true });

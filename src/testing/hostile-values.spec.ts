@@ -229,6 +229,9 @@ function disguised(spec: Spec): void {
     const turned = { toJSON: () => 5 };
     await refused(store.appendMessages('a', [wrong(turned)]), 'messages[0]');
     await refused(store.appendMessages('a', [{ role: 'user', content: [wrong(turned)] }]), 'content[0]');
+    await refused(store.saveInfo('a', { metadata: wrong({ toJSON: () => undefined }) }), 'info.metadata');
+    await refused(store.saveDelta('a', wrong(turned)), 'delta');
+    await refused(store.saveTodos('a', { todos: Object.assign([], turned) }), 'todos.todos');
     const list = Object.assign([], turned);
     await refused(store.appendMessages('a', [{ role: 'user', content: list }]), 'content');
     assert.equal(await everything(await context.reopen()), before);

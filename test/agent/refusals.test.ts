@@ -24,7 +24,7 @@ describe('what create() refuses, and the field it names', () => {
     ['a prepareStep that is no function', template({ prepareStep: {} as never }), 'template.prepareStep'],
     ['two tools of one name', template({ tools: [tool('act'), tool('act')] }), 'template.tools'],
     ['a tool without execute', template({ tools: { act: { description: 'Acts.' } } }), 'template.tools'],
-    ['a tool that is nothing', template({ tools: [undefined as never] }), 'template.tools'],
+    ['a tool that is nothing', template({ tools: [undefined as never] }), 'template.tools[0]'],
     ['a tool without a name', template({ tools: { '': tool('act') as never } }), 'template.tools'],
   ];
   for (const [what, given, field] of cases) {
