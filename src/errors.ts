@@ -44,7 +44,7 @@ export class AgentNotFoundError extends KodeError {
   constructor(agentId: string) {
     super(
       'AGENT_NOT_FOUND',
-      `Agent "${agentId}" does not exist in this store. Create it with saveInfo() or commit({ info }), or check the id with list().`,
+      `Agent "${agentId}" does not exist in this store. Create it with saveInfo(), or with commit({ info, expectedVersion: 0 }); or check the id with list().`,
     );
     this.agentId = agentId;
   }

@@ -81,6 +81,14 @@ describe('A3 what a store is made with', () => {
     });
   });
 
+  it('A5 a port that is a text is told to be a number, by its type', () => {
+    const failure = failureIn(() => new PostgresStore({ ...good, port: '5432' } as Anything));
+    expect(failure).toMatchObject({
+      code: 'STORE_CONFIG',
+      message: expect.stringContaining('is the string "5432"; it must be a number'),
+    });
+  });
+
   it("leaves alone what is the driver's", async () => {
     const store = new PostgresStore({ ...good, ssl: false, application_name: 'x', allowExitOnIdle: true });
     await store.close();

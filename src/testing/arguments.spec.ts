@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AgentNotFoundError } from '../errors.ts';
 import type { AgentLease, ExtendedStore, Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import {
@@ -178,6 +179,7 @@ export function argumentsSpec(spec: Spec): void {
     misspelt(spec);
     passedBack(spec);
     numbers(spec);
+    advice(spec);
   });
 }
 
@@ -421,6 +423,23 @@ function numbers(spec: Spec): void {
     });
     assert.equal((await store.loadInfo('a'))?.version, 2);
   });
+}
+
+function advice(spec: Spec): void {
+  spec.test(
+    'A5 who commits to an agent that is not there is told how to create it, and can',
+    async ({ store }) => {
+      const change = { info: { userId: 'u' } };
+      const error: unknown = await store.commit('a', change).catch((reason: unknown) => reason);
+      assert.ok(error instanceof AgentNotFoundError);
+      assert.match(error.message, /saveInfo\(\)/);
+      assert.match(error.message, /commit\(\{ info, expectedVersion: 0 \}\)/);
+      await store.commit('a', { ...change, expectedVersion: 0 });
+      await store.commit('a', change);
+      await store.saveInfo('b', change.info);
+      assert.deepEqual(await store.list(), ['a', 'b']);
+    },
+  );
 }
 
 async function invoke<S>(call: Call<S>, store: S, value: unknown): Promise<unknown> {
