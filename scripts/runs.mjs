@@ -31,7 +31,7 @@ export async function runAll(runs) {
       failed += result.failed;
       if (result.failed > 0) {
         firstCode ||= code || 1;
-        troubles.push(`${name}: ${result.why}`);
+        troubles.push(`${name}: ${result.why}`, ...result.failures);
       }
       const seconds = Math.round((Date.now() - began) / 1_000);
       console.log(`== ${name}: ${result.passed} passed, ${result.failed} failed, in ${seconds} s`);
@@ -45,11 +45,15 @@ export async function runAll(runs) {
 }
 
 function resultOf(file, code) {
-  const line = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const [, passed = 0, failed = 0] = (/(\d+) passed, (\d+) failed/.exec(line) ?? []).map(Number);
-  if (failed > 0) return { passed, failed, why: `${failed} failed` };
-  if (line === '') return { passed, failed: 1, why: `it ended with code ${code} and no result` };
-  if (code !== 0) return { passed, failed: 1, why: `it ended with code ${code}` };
-  if (passed === 0) return { passed, failed: 1, why: 'no test ran' };
-  return { passed, failed, why: '' };
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : [];
+  const last = lines.pop();
+  const [, passed = 0, failed = 0] = (/^(\d+) passed, (\d+) failed/.exec(last) ?? []).map(Number);
+  const failures = lines.map((line) => `  ${line}`);
+  if (failed > 0) return { passed, failed, failures, why: `${failed} failed` };
+  if (last === undefined) {
+    return { passed, failed: 1, failures, why: `it ended with code ${code} and no result` };
+  }
+  if (code !== 0) return { passed, failed: 1, failures, why: `it ended with code ${code}` };
+  if (passed === 0) return { passed, failed: 1, failures, why: 'no test ran' };
+  return { passed, failed, failures, why: '' };
 }

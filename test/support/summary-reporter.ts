@@ -4,20 +4,26 @@ import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 /** Names a file to which the line goes instead, for the program that sums up several runs. */
 const SUMMARY_FILE = 'TEST_SUMMARY_FILE';
 
+/** How many failures are named at the end. */
+const NAMED = 20;
+
 /**
- * Ends a run with one plain line, "N passed, N failed". Files that can't be loaded and errors outside of
- * tests count as failed, and so does a run that fails as a whole.
+ * Ends a run with one plain line, "N passed, N failed", and one before it for each failure, since what
+ * Vitest prints of it may be far above. Files that can't be loaded and errors outside of tests count as
+ * failed, and so does a run that fails as a whole.
  */
 export class SummaryReporter implements Reporter {
   #passed = 0;
   #failed = 0;
+  #failures: string[] = [];
 
   onInit(): void {
     const { [SUMMARY_FILE]: file } = process.env;
     delete process.env[SUMMARY_FILE];
     process.once('exit', (code) => {
       const failed = code === 0 ? this.#failed : Math.max(this.#failed, 1);
-      const line = `${this.#passed} passed, ${failed} failed\n`;
+      const named = this.#failures.slice(0, NAMED).map((failure) => `FAILED ${failure}\n`);
+      const line = `${named.join('')}${this.#passed} passed, ${failed} failed\n`;
       // Written at once: a stream may not get to it any more.
       if (file === undefined) writeSync(process.stdout.fd, `\n${line}`);
       else appendFileSync(file, line);
@@ -26,15 +32,29 @@ export class SummaryReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     this.#passed = 0;
-    this.#failed = unhandledErrors.length;
+    this.#failed = 0;
+    this.#failures = [];
+    for (const error of unhandledErrors) this.#fail('outside of a test', [error]);
     for (const module of modules) {
-      this.#failed += module.errors().length;
-      for (const suite of module.children.allSuites()) this.#failed += suite.errors().length;
+      const file = module.relativeModuleId;
+      for (const error of module.errors()) this.#fail(file, [error]);
+      for (const suite of module.children.allSuites()) {
+        for (const error of suite.errors()) this.#fail(`${file} > ${suite.fullName}`, [error]);
+      }
       for (const test of module.children.allTests()) {
-        const { state } = test.result();
+        const { state, errors } = test.result();
         if (state === 'passed') this.#passed += 1;
-        if (state === 'failed') this.#failed += 1;
+        if (state === 'failed') this.#fail(`${file} > ${test.fullName}`, errors);
       }
     }
   }
+
+  #fail(where: string, [error]: readonly SerializedError[]): void {
+    this.#failed += 1;
+    this.#failures.push(`${where}: ${firstLine(error?.message ?? '')}`);
+  }
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 300);
 }
