@@ -80,6 +80,7 @@ export interface MessageRecord {
   role: Role;
   content: ContentBlock[];
   metadata?: Record<string, unknown>;
+  providerOptions?: ProviderOptions;
   /** When the message was committed, or when it happened for imports; never changes. */
   createdAt: Date;
 }

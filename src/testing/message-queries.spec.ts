@@ -60,6 +60,31 @@ export function messageQueriesSpec(spec: Spec): void {
       await createAgent(store, 'a', conversation(2));
       await ignoresUndefined(loose(store), ['agentId', 'role', 'contentType']);
     });
+
+    spec.extended('gives whole messages, which another agent can be given', async ({ store }) => {
+      const messages: Message[] = [
+        { ...user('go'), metadata: { from: 'ana' }, providerOptions: { anthropic: { cacheControl: 'x' } } },
+        { ...assistant('done'), providerOptions: { openai: { itemId: 'msg_1' } } },
+        user('thanks'),
+      ];
+      await createAgent(store, 'a', messages);
+      const ofAgent = await store.queryMessages({ agentId: 'a', order: 'asc' });
+      const ofAll = await store.queryMessages({ order: 'asc' });
+      for (const records of [ofAgent, ofAll]) {
+        const shown = records.map(({ agentId: _, seq: __, createdAt: ___, ...message }) => message);
+        sameJson(shown, messages);
+      }
+      await createAgent(store, 'b', ofAgent);
+      sameJson(await store.loadMessages('b'), messages);
+      const iterated: unknown[] = [];
+      for await (const one of store.iterateMessages({ agentId: 'b', order: 'asc' })) {
+        iterated.push(one.providerOptions);
+      }
+      assert.deepEqual(
+        iterated,
+        messages.map((one) => one.providerOptions),
+      );
+    });
   });
 }
 

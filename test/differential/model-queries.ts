@@ -101,13 +101,14 @@ export function messages(model: Model, filter: MessageQueryFilter): MessageRecor
         blocksOf(thing.text).some((block) => block.type === filter.contentType),
     )
     .map(({ agent, thing, index }) => {
-      const { role, content, metadata } = parseMessage(thing.text);
+      const { role, content, metadata, providerOptions } = parseMessage(thing.text);
       return {
         agentId: agent.id,
         seq: index,
         role,
         content,
         ...(metadata === undefined ? {} : { metadata }),
+        ...(providerOptions === undefined ? {} : { providerOptions }),
         createdAt: new Date(thing.createdAt),
       };
     });

@@ -33,11 +33,11 @@ function toRecord(row: readonly SqlValue[], agentId = String(row[3])): MessageRe
       `The stored JSON of ${placeOf(seq, agentId)} is no message: it was changed from outside. Restore it from a backup.`,
     );
   }
-  const { role, content, metadata } = message;
-  const createdAt = new Date(number(row[1]));
-  return metadata === undefined
-    ? { agentId, seq, role, content, createdAt }
-    : { agentId, seq, role, content, metadata, createdAt };
+  const { role, content, metadata, providerOptions } = message;
+  const record: MessageRecord = { agentId, seq, role, content, createdAt: new Date(number(row[1])) };
+  if (metadata !== undefined) record.metadata = metadata;
+  if (providerOptions !== undefined) record.providerOptions = providerOptions;
+  return record;
 }
 
 function placeOf(seq: number, agentId: string): string {
