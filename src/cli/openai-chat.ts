@@ -6,6 +6,8 @@ import type { ToolCallUpdate } from '../model/tool-call.ts';
 import { metadata, toBlocks, toolUseBlock } from './openai-blocks.ts';
 import { asChatMessage, type ChatMessage, messageFaults, type ToolMessage } from './openai-schema.ts';
 
+const MAX_NAMED = 100;
+
 /** What one commit of an import holds: an input, an answer with its tool calls, or a step's results. */
 export interface ImportStep {
   message: Message;
@@ -88,7 +90,7 @@ class Converter {
     if (!call) {
       this.#problems.push({
         message: index,
-        text: `tool_call_id: no call ${JSON.stringify(id)} waits for a result here`,
+        text: `tool_call_id: no call ${named(id)} waits for a result here`,
       });
       return;
     }
@@ -121,7 +123,7 @@ class Converter {
         content.push(result.block);
         toolCalls.push(result.update);
       } else {
-        this.#problems.push({ ...position, text: `tool call ${JSON.stringify(id)} got no result` });
+        this.#problems.push({ ...position, text: `tool call ${named(id)} got no result` });
       }
     }
     this.#open = [];
@@ -165,4 +167,9 @@ function beginsWithError(output: string | ContentBlock[] | null): boolean {
 
 function textOf(block: ContentBlock | undefined): unknown {
   return block && 'text' in block ? block.text : undefined;
+}
+
+/** Ids may be 64 KB long: a message names a call by their beginning. */
+function named(id: string): string {
+  return JSON.stringify(id.length > MAX_NAMED ? `${id.slice(0, MAX_NAMED)}…` : id);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { messageOf } from '../model/foreign.ts';
-import { validateName } from '../model/ids.ts';
+import { validateCallName } from '../model/ids.ts';
 
 /**
  * The shapes of OpenAI's chat format that can be imported. They only judge: what is imported is taken
@@ -9,10 +9,10 @@ import { validateName } from '../model/ids.ts';
 
 const anyText = z.string({ error: 'expected a string' });
 
-/** What the store takes for tool names and the ids of calls. */
+/** What the store takes for tool names and the ids of calls: they come from models and providers, and may be empty or long. */
 const name = anyText.check((context) => {
   try {
-    validateName('name', context.value);
+    validateCallName('name', context.value);
   } catch (error) {
     const message = messageOf(error).replace(/^name: /, '');
     context.issues.push({ code: 'custom', message, input: context.value });

@@ -4,11 +4,15 @@ import type { LogHeader } from './entry.ts';
 
 /** Who asks for pieces is taken for a watcher for so long. */
 const WATCH_MS = 30_000;
+/** Of JSON texts: so much is kept of steps that haven't ended. Some never do. */
+export const MAX_STREAMED = 64 << 20;
 
 interface Streamed {
   key: string;
   /** JSON texts. */
   pieces: string[];
+  /** Characters of all of them. */
+  length: number;
 }
 
 /**
@@ -17,7 +21,11 @@ interface Streamed {
  */
 export class Deltas {
   readonly #clock: Clock;
+  /** The one that was appended to longest ago comes first. */
   readonly #streamed = new Map<string, Streamed>();
+  /** Of all of them. */
+  #length = 0;
+  /** The one that ends first comes first. */
   readonly #watchedUntil = new Map<string, number>();
 
   constructor(clock: Clock) {
@@ -26,35 +34,61 @@ export class Deltas {
 
   /** Whether somebody watches. */
   add({ agentId, key }: LogHeader, piece: string): boolean {
-    const streamed = this.#of(agentId, key);
-    if (streamed) streamed.pieces.push(piece);
-    else this.#streamed.set(agentId, { key, pieces: [piece] });
+    const streamed = this.#of(agentId, key) ?? { key, pieces: [], length: 0 };
+    streamed.pieces.push(piece);
+    streamed.length += piece.length;
+    this.#length += piece.length;
+    this.#streamed.delete(agentId);
+    this.#streamed.set(agentId, streamed);
+    if (this.#length > MAX_STREAMED) this.#makeRoom();
     return this.isWatched(agentId);
   }
 
   load({ agentId, key }: LogHeader): Delta[] {
-    this.#watchedUntil.set(agentId, this.#clock.monotonic() + WATCH_MS);
+    const now = this.#clock.monotonic();
+    for (const [watched, until] of this.#watchedUntil) {
+      if (until > now) break;
+      this.#watchedUntil.delete(watched);
+    }
+    this.#watchedUntil.delete(agentId);
+    this.#watchedUntil.set(agentId, now + WATCH_MS);
     return (this.#of(agentId, key)?.pieces ?? []).map((piece) => JSON.parse(piece) as Delta);
   }
 
   isWatched(agentId: string): boolean {
-    const until = this.#watchedUntil.get(agentId);
-    if (until === undefined) return false;
-    if (until > this.#clock.monotonic()) return true;
-    this.#watchedUntil.delete(agentId);
-    return false;
+    return (this.#watchedUntil.get(agentId) ?? 0) > this.#clock.monotonic();
   }
 
   /** The step has ended. */
   drop(agentId: string): void {
+    this.#length -= this.#streamed.get(agentId)?.length ?? 0;
     this.#streamed.delete(agentId);
+  }
+
+  /** The agent is gone. */
+  forget(agentId: string): void {
+    this.drop(agentId);
+    this.#watchedUntil.delete(agentId);
+  }
+
+  /** For how many agents something is kept. */
+  get size(): number {
+    return this.#streamed.size + this.#watchedUntil.size;
+  }
+
+  /** Gives up the text of steps that others have streamed so much since. */
+  #makeRoom(): void {
+    for (const agentId of this.#streamed.keys()) {
+      if (this.#length <= MAX_STREAMED || this.#streamed.size === 1) return;
+      this.drop(agentId);
+    }
   }
 
   /** Those of an agent that had the id before are none of this one's. */
   #of(agentId: string, key: string): Streamed | undefined {
     const streamed = this.#streamed.get(agentId);
     if (streamed?.key === key) return streamed;
-    this.#streamed.delete(agentId);
+    this.drop(agentId);
     return undefined;
   }
 }

@@ -15,8 +15,8 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreReadOnlyError } from '../errors.ts';
+import { errorCode } from '../model/foreign.ts';
 import type { Modes } from '../store/modes.ts';
-import { errorCode } from './file-errors.ts';
 import { type KeptFile, type OpenFiles, openFiles } from './open-files.ts';
 
 const MOVE_ATTEMPTS = 20;

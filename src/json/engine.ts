@@ -109,6 +109,7 @@ export class Engine {
         if (!agent) return undefined;
         const freed = await this.#reclaimer.remove(cell, agent);
         this.leases.drop(agentId);
+        this.deltas.forget(agentId);
         return freed;
       });
       // The agent is gone. What fails now costs space, and whoever needs a damaged log will be told of it.

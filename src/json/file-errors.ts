@@ -1,10 +1,5 @@
 import { StoreUnavailableError } from '../errors.ts';
-
-/** By its shape: under Jest, and in contexts of node:vm, errors of Node are no instances of `Error`. */
-export function errorCode(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
+import { errorCode } from '../model/foreign.ts';
 
 const ADVICE: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space',

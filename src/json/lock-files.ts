@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { randomBytes } from '../model/crypto.ts';
+import { errorCode } from '../model/foreign.ts';
 import type { Disk } from './disk.ts';
-import { errorCode } from './file-errors.ts';
 import type { Holder } from './holder.ts';
 
 /** What file systems say that have no links. */

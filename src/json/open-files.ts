@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { errorCode } from './file-errors.ts';
+import { errorCode } from '../model/foreign.ts';
 
 /** Files that the stores of this process have open at a time; whoever needs one more waits, or another is closed. */
 export const MAX_OPEN_FILES = 128;

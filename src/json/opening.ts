@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CorruptDataError, SchemaVersionError, StoreConfigError } from '../errors.ts';
+import { errorCode } from '../model/foreign.ts';
 import type { Disk } from './disk.ts';
-import { errorCode } from './file-errors.ts';
 import { refuseForeign } from './foreign.ts';
 import { FORMAT } from './lines.ts';
 import { StoreLock } from './lock.ts';

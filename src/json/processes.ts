@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { errorCode } from './file-errors.ts';
+import { errorCode } from '../model/foreign.ts';
 
 /** Whether there is a process with this number. */
 export function exists(pid: number): boolean {

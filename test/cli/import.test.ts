@@ -169,6 +169,28 @@ describe('kode import', () => {
     expect(await store.loadMessages('a')).toHaveLength(2);
   });
 
+  it('M1 takes ids of calls and names of tools as they come, empty and long ones too', async () => {
+    const ids = ['', '', `call|${'s'.repeat(30_000)}`];
+    const calls = ids.map((id) => ({ id, type: 'function', function: { name: '', arguments: '{}' } }));
+    const file = await writeConversations([
+      {
+        messages: [
+          { role: 'user', content: 'go' },
+          { role: 'assistant', content: null, tool_calls: calls },
+          ...ids.map((id, n) => ({ role: 'tool', tool_call_id: id, content: `result ${n}` })),
+        ],
+      },
+    ]);
+    expect(await importFile(file)).toMatchObject({ agents: 1, toolCalls: 3, invalid: [] });
+    expect(await importFile(file)).toMatchObject({ agents: 0, complete: 1 });
+    const store = await openStore();
+    const calledBack = await store.loadToolCallRecords((await store.list())[0] ?? '');
+    expect(calledBack.map(({ toolCallId, output }) => [toolCallId, output])).toEqual(
+      ids.map((id, n) => [id, `result ${n}`]),
+    );
+    expect((await store.checkConsistency({ level: 'full' })).issues).toEqual([]);
+  });
+
   it('reads JSONL', async () => {
     const file = join(folder, 'conversations.jsonl');
     await writeFile(

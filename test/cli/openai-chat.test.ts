@@ -103,6 +103,21 @@ describe('tool calls', () => {
   });
 
   it.each([
+    ['is empty', ''],
+    ['is longer than an index takes', `call|${'s'.repeat(30_000)}`],
+    ['holds a NUL character', 'a\0b'],
+    ['is no whole Unicode', 'a\ud800'],
+  ])('M1 keep an id and a name as they come: one that %s', (_, id) => {
+    expect(messagesOf(asks(call(id, '{}', id)), result(id))).toEqual([
+      { role: 'assistant', content: [{ type: 'tool_use', id, name: id, input: {} }] },
+      {
+        role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: id, content: `result of ${id}` }],
+      },
+    ]);
+  });
+
+  it.each([
     ['blanks', '{ "q": 1 }', { q: 1 }],
     ['a number that JSON writes otherwise', '{"q":1.0}', { q: 1 }],
     ['a repeated key', '{"q":1,"q":2}', { q: 2 }],
@@ -215,9 +230,17 @@ describe('bad records', () => {
     ['an unknown part', { role: 'user', content: [{ type: 'x' }] }, 'content[0].type: expected a part of …'],
     ['a result of nothing', result('a'), 'tool_call_id: no call "a" waits for a result here'],
     ['a result without its id', { role: 'tool', content: 'x' }, 'tool_call_id: expected a string'],
-    ['a call without an id', asks(call('')), 'tool_calls[0].id: must not be empty'],
-    ['a call with too long an id', asks(call('x'.repeat(256))), 'tool_calls[0].id: must be at most 255 …'],
-    ['a name with NUL', asks(call('a', '{}', 'a\0')), 'tool_calls[0].function.name: must not contain …'],
+    ['a call whose id is no text', asks({ ...call('a'), id: null }), 'tool_calls[0].id: expected a string'],
+    [
+      'a call with too long an id',
+      asks(call('x'.repeat(65_537))),
+      'tool_calls[0].id: must be at most 65536 bytes long',
+    ],
+    [
+      'a result of a long id',
+      result('x'.repeat(300)),
+      `tool_call_id: no call "${'x'.repeat(100)}…" waits for a result here`,
+    ],
     ['arguments that are no text', asks({ id: 'a', function: { name: 'b', arguments: {} } }), 'tool_calls[…'],
     [
       'another kind of call',
@@ -234,7 +257,7 @@ describe('bad records', () => {
 
   it('are all reported, each message on its own', () => {
     expect(problemsOf(7, ask, { role: 'user' })).toHaveLength(2);
-    expect(problemsOf(asks({}, call('')))).toHaveLength(3);
+    expect(problemsOf(asks({}, call('x'.repeat(65_537))))).toHaveLength(3);
   });
 
   it('are calls that got no result before the conversation went on, or some of a step that did not', () => {

@@ -5,6 +5,7 @@ import * as agent from '../../src/agent/agent.ts';
 import * as partStream from '../../src/agent/part-stream.ts';
 import * as template from '../../src/agent/template.ts';
 import * as turnQueue from '../../src/agent/turn-queue.ts';
+import * as deltas from '../../src/json/deltas.ts';
 import * as lockEnd from '../../src/json/lock-end.ts';
 import * as logFile from '../../src/json/log-file.ts';
 import * as openFiles from '../../src/json/open-files.ts';
@@ -98,6 +99,7 @@ const CODE: Record<string, readonly number[]> = {
   'SQLite: prepared statements': [sqliteDriver.MAX_COMPILED],
   'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
+  "JSON files: streamed text of steps that haven't ended": [deltas.MAX_STREAMED],
   'Latencies for `getMetrics`, for each operation': [lifecycle.WINDOW],
 };
 

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
-import { errorCode } from '../../src/json/file-errors.ts';
 import type { JSONStore } from '../../src/json/store.ts';
+import { errorCode } from '../../src/model/foreign.ts';
 import { user } from '../../src/testing/samples.ts';
 import { workspaces } from './helpers.ts';
 
