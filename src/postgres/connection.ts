@@ -4,6 +4,7 @@ import type { Shape } from '../sql/statement.ts';
 import { LAST_WORD_MS } from './cancel.ts';
 import { isCancelled, saysNothingStored, sparesSession } from './errors.ts';
 import { GivenUp } from './given-up.ts';
+import { roomForName } from './prepared-names.ts';
 import { type Limit, StatementWait } from './statement-wait.ts';
 import type { Waits } from './waits.ts';
 
@@ -146,14 +147,20 @@ export class Connection {
           reject(error);
         },
       });
-      const { hasQueryTimeout } = this.#surroundings;
-      const asked = hasQueryTimeout ? { ...config, ...NO_QUERY_TIMEOUT } : config;
-      this.#client.query(asked, (error: Error | null, result: { rows: unknown[] }) => {
+      this.#client.query(this.#asSent(config), (error: Error | null, result: { rows: unknown[] }) => {
         const why = wait.end();
         if (!error) resolve(result.rows as R[]);
         else reject(why && isCancelled(error) ? new GivenUp(why, { answered: true, cause: error }) : error);
       });
     });
+  }
+
+  #asSent<C extends QueryConfig>(config: C): C {
+    const { hasQueryTimeout } = this.#surroundings;
+    const asked = hasQueryTimeout ? { ...config, ...NO_QUERY_TIMEOUT } : config;
+    if (asked.name === undefined || roomForName(this.#client, asked.name)) return asked;
+    const { name: _, ...nameless } = asked;
+    return nameless as C;
   }
 
   async #rollBack(): Promise<void> {
