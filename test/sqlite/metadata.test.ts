@@ -2,19 +2,23 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { metadataRows } from '../../src/sql/query/metadata-index.ts';
-import { SqliteStore } from '../../src/sqlite/store.ts';
+import { Params } from '../../src/sql/query/params.ts';
+import { selectMatchingAgents } from '../../src/sql/query/session-search.ts';
+import { statement } from '../../src/sql/statement.ts';
+import { validateStatsFilter } from '../../src/store/validate-filter.ts';
 import { createAgent } from '../../src/testing/samples.ts';
+import { OpenSqliteStore } from '../sql/stores.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 
 let directory: string;
 let path: string;
-let store: SqliteStore;
+let store: OpenSqliteStore;
 let db: Database.Database;
 
 beforeEach(async () => {
   directory = await makeTemporaryDirectory();
   path = join(directory, 'agents.db');
-  store = new SqliteStore(path);
+  store = new OpenSqliteStore(path);
   await store.open();
   db = new Database(path);
 });
@@ -91,4 +95,23 @@ it('of nobody is found by the check', async () => {
   expect((await store.checkConsistency()).issues).toEqual([]);
   db.exec(`INSERT INTO kode_data_metadata (path, value, agent, tree) VALUES ('zz', '1', 999, 999)`);
   expect((await store.checkConsistency()).issues.map(({ rule }) => rule)).toEqual(['orphan-rows']);
+});
+
+// As joins, of which SQLite looks for the best order, a hundred conditions would be planned for a minute.
+it('X2 is looked up path by path, however many a filter has', async () => {
+  const paths = 12;
+  const metadata = Object.fromEntries(Array.from({ length: paths }, (_, n) => [`key${n}`, n]));
+  const { driver } = (await store.engine()).context;
+  const params = new Params();
+  const select = selectMatchingAgents(driver.dialect, validateStatsFilter({ metadata }), params);
+  const explain = params.query('explain', select);
+  const plan = await driver.read(
+    statement('explain', `EXPLAIN QUERY PLAN ${explain.statement.text}`),
+    explain.params,
+  );
+  const details = plan.map(({ detail }) => String(detail));
+  // By the first path agents are found; each of them is tested for the others.
+  expect(details[0]).toMatch(/^SEARCH x USING .*\(path=\? AND value=\?\)$/);
+  const tests = details.filter((detail) => /^CORRELATED SCALAR SUBQUERY/.test(detail));
+  expect(tests, details.join('\n')).toHaveLength(paths - 1);
 });
