@@ -4,6 +4,7 @@ export type { CompactionResult } from './agent/compaction.ts';
 export {
   AgentBusyError,
   AgentClosedError,
+  AgentNotOpenedError,
   ApprovalRequiredError,
   MaxStepsError,
   ModelError,

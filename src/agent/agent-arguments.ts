@@ -4,6 +4,7 @@ import { checkObject, describe } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { fieldsOf, knownKeys } from '../model/known-keys.ts';
 import { listOf } from '../model/lists.ts';
+import { checkLeaseOptions } from '../store/arguments.ts';
 import type { AgentLease, Store } from '../store/store.ts';
 import type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import type { FollowOptions } from './follow.ts';
@@ -70,12 +71,14 @@ const UI_STREAM = knownKeys<UIMessageStreamOptions>(NO_OPTION, {
 export function checkCreateOptions(options: CreateOptions): CreateOptions {
   const fields = fieldsOf('options', options, CREATE);
   checkStore(fields.store);
+  checkLeaseOptions(leaseOptionsOf(fields));
   return fields;
 }
 
 export function checkResumeOptions(options: ResumeOptions): ResumeOptions {
   const fields = fieldsOf('options', options, RESUME);
   checkStore(fields.store);
+  checkLeaseOptions(leaseOptionsOf(fields));
   checkAgentLease(fields.lease);
   return fields;
 }
@@ -83,6 +86,7 @@ export function checkResumeOptions(options: ResumeOptions): ResumeOptions {
 export function checkOpenOptions(options: OpenOptions): OpenOptions {
   const fields = fieldsOf('options', options, OPEN);
   checkStore(fields.store);
+  checkLeaseOptions(leaseOptionsOf(fields));
   checkAgentLease(fields.lease);
   return fields;
 }
@@ -131,6 +135,11 @@ export function checkUIStreamOptions(options: UIMessageStreamOptions): UIMessage
   const fields = fieldsOf('options', options, UI_STREAM);
   checkFunction('onError', fields.onError);
   return fields;
+}
+
+/** Before anything is written: an agent that is made would stay where its lease is then refused. */
+function leaseOptionsOf({ ttlMs, waitMs, holder }: Partial<ResumeOptions>) {
+  return { ttlMs, waitMs, holder };
 }
 
 /** A lease's plain values are enough to write, and not to hear of its end and to give it back. */

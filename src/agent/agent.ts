@@ -21,7 +21,7 @@ import {
 import type { CreateOptions, ModelOption, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import { type CompactionResult, compact } from './compaction.ts';
 import { ApprovalRequiredError, MaxStepsError, TurnInterruptedError } from './errors.ts';
-import { giveBack, orGiveBack } from './give-back.ts';
+import { giveBack, orGiveBack, orNotOpened } from './give-back.ts';
 import { Journal } from './journal.ts';
 import { runTurn, type TurnInput } from './loop.ts';
 import { type LanguageModel, validateModel } from './model.ts';
@@ -69,7 +69,7 @@ export class Agent {
     this.#turns = new TurnQueue(parts.journal.agentId);
   }
 
-  /** A new agent. `AgentExistsError` if there is one with this id. */
+  /** A new agent. `AgentExistsError` if there is one with this id; `AgentNotOpenedError` if only its opening fails. */
   static async create(options: CreateOptions): Promise<Agent> {
     const checked = checkCreateOptions(options);
     const { store, template, agentId = generateAgentId(), userId, metadata } = checked;
@@ -78,10 +78,14 @@ export class Agent {
     validateAgentId(agentId);
     await store.commit(agentId, { info: { templateId: ready.id, userId, metadata }, expectedVersion: 0 });
     const { ttlMs, holder } = checked;
-    const lease = await store.acquireAgentLock(agentId, { ttlMs, holder });
-    return orGiveBack(lease, () =>
-      Agent.#start({ store, model, template: ready, givenTemplate: template }, lease),
-    );
+    return orNotOpened(agentId, async () => {
+      const lease = await store.acquireAgentLock(agentId, { ttlMs, holder });
+      return orGiveBack(lease, async () => {
+        const journal = new Journal(store, lease);
+        await journal.loadNew();
+        return Agent.#start({ store, model, template: ready, givenTemplate: template, journal });
+      });
+    });
   }
 
   /**
@@ -98,8 +102,10 @@ export class Agent {
     if (typeof template !== 'function') readyTemplate(template);
     const start = async (lease: AgentLease) => {
       const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
-      const parts = { store, model, template: readyTemplate(chosen), givenTemplate: chosen };
-      return Agent.#start(parts, lease, given !== undefined);
+      const journal = new Journal(store, lease);
+      await journal.load();
+      journal.isWorkers = given !== undefined && journal.info.attempts > 0;
+      return Agent.#start({ store, model, template: readyTemplate(chosen), givenTemplate: chosen, journal });
     };
     if (given !== undefined) return start(given);
     const lease = await store.acquireAgentLock(agentId, { waitMs, ttlMs, holder });
@@ -127,12 +133,9 @@ export class Agent {
     return Agent.resume(agentId, checked);
   }
 
-  static async #start(parts: Omit<Parts, 'journal'>, lease: AgentLease, given = false): Promise<Agent> {
-    const journal = new Journal(parts.store, lease);
-    await journal.load();
-    journal.isWorkers = given && journal.info.attempts > 0;
-    await recover(journal, parts.template);
-    return new Agent({ ...parts, journal });
+  static async #start(parts: Parts): Promise<Agent> {
+    await recover(parts.journal, parts.template);
+    return new Agent(parts);
   }
 
   get agentId(): string {
@@ -229,12 +232,12 @@ export class Agent {
     this.#turns.assertOpen();
     const { store, model, givenTemplate } = this.#parts;
     const agentId = await store.fork(this.agentId, options);
-    return Agent.resume(agentId, { store, model, template: givenTemplate });
+    return orNotOpened(agentId, () => Agent.resume(agentId, { store, model, template: givenTemplate }));
   }
 
   /** Replaces the conversation by a summary for the model; the archive keeps it. Undefined when there is nothing to do. */
   compact(): Promise<CompactionResult | undefined> {
-    return this.#turns.run('reject', async (signal) => {
+    return this.#turns.run('reject', async (interrupted) => {
       const { journal } = this.#parts;
       await this.#refresh();
       await journal.refreshApprovals();
@@ -247,6 +250,7 @@ export class Agent {
           "has to wait: calls of the last answer haven't run. Go on with run()",
         );
       }
+      const signal = anyLookingSignal([interrupted, journal.lease.signal]);
       return compact(this.#newTurn(signal, undefined, undefined, () => undefined));
     });
   }

@@ -33,6 +33,11 @@ export interface StepAnswer {
   cut: unknown;
 }
 
+/** Whether anything came for which somebody pays. */
+export function isPaid({ blocks, tokens }: Pick<StepAnswer, 'blocks' | 'tokens'>): boolean {
+  return blocks.length > 0 || Object.values(tokens).some((count) => count > 0);
+}
+
 /** What is sent for one step. */
 interface Request {
   model: LanguageModel;

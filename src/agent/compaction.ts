@@ -1,6 +1,7 @@
 import type { Message } from '../model/message.ts';
-import { askAside } from './ask-model.ts';
+import { askAside, isPaid, type StepAnswer } from './ask-model.ts';
 import { ModelError } from './errors.ts';
+import { withCause } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
 import { record, type Turn } from './turn.ts';
 
@@ -34,10 +35,15 @@ export async function compact(turn: Turn): Promise<CompactionResult | undefined>
   if (summarised.length <= journal.summaryLength) return undefined;
   const instruction: Message = { role: 'user', content: [{ type: 'text', text: INSTRUCTION }] };
   const answer = await askAside(turn, [...summarised, instruction]);
-  if (answer.cut !== undefined) throw answer.cut;
-  const summary = textOf(answer.blocks);
-  if (summary === '')
-    throw new ModelError('The model gave no summary to compact the conversation with. Try again.');
+  const summary = answer.cut === undefined ? textOf(answer.blocks) : '';
+  if (summary === '') {
+    const failure =
+      answer.cut ?? new ModelError('The model gave no summary to compact the conversation with. Try again.');
+    await recordPayment(turn, answer).catch((error: unknown) => {
+      throw withCause(error, failure);
+    });
+    throw failure;
+  }
   const seq = journal.messageCount - kept;
   const text = `${HEADING}\n\n${summary}`;
   await record(
@@ -49,6 +55,11 @@ export async function compact(turn: Turn): Promise<CompactionResult | undefined>
     [{ event: { channel: 'monitor', type: 'compaction', seq } }],
   );
   return { seq, summary };
+}
+
+/** What a summary cost that there isn't: it is paid for all the same. */
+async function recordPayment(turn: Turn, answer: StepAnswer): Promise<void> {
+  if (isPaid(answer)) await record(turn, { usage: [answer.usage] }, []);
 }
 
 /** How many messages at the end are inputs that the model hasn't seen. */

@@ -83,6 +83,20 @@ export class MaxStepsError extends KodeError {
   }
 }
 
+/** The agent was made and is stored, but couldn't be opened; `cause` says why. `Agent.resume(agentId)` goes on. */
+export class AgentNotOpenedError extends KodeError {
+  readonly agentId: string;
+
+  constructor(agentId: string, reason: string, options?: { cause?: unknown }) {
+    super(
+      'AGENT_NOT_OPENED',
+      `Agent "${agentId}" was made and is stored, but couldn't be opened: ${reason.replace(/\.$/, '')}. Open it with Agent.resume("${agentId}"), or remove it with the store's delete().`,
+      options,
+    );
+    this.agentId = agentId;
+  }
+}
+
 /** The model's call failed. What was committed before stays, and `run()` asks again. `cause` is the SDK's error. */
 export class ModelError extends KodeError {
   constructor(message: string, options?: { cause?: unknown }) {

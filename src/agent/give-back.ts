@@ -1,4 +1,5 @@
 import type { AgentLease } from '../store/store.ts';
+import { AgentNotOpenedError } from './errors.ts';
 import { messageOf } from './failure.ts';
 
 /** What opens an agent with a lease that was got for it: nobody needs the lease if that fails. */
@@ -24,5 +25,14 @@ export async function giveBack(lease: AgentLease): Promise<void> {
       `The lease of agent "${lease.agentId}" could not be given back: ${messageOf(error)} Others can take it from ${lease.expiresAt.toISOString()} on.`,
       { type: 'KodeWarning', code: 'LEASE_NOT_GIVEN_BACK' },
     );
+  }
+}
+
+/** What opens an agent that has just been made: whoever made it must know which one it is. */
+export async function orNotOpened<T>(agentId: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (cause) {
+    throw new AgentNotOpenedError(agentId, messageOf(cause), { cause });
   }
 }

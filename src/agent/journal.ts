@@ -7,6 +7,7 @@ import type {
   Compaction,
   TodoSnapshot,
   TurnCommit,
+  WorkingSet,
 } from '../model/agent.ts';
 import { type Clock, clockOf } from '../model/clock.ts';
 import type { ContentBlock, Message, ToolUseBlock } from '../model/message.ts';
@@ -56,9 +57,18 @@ export class Journal {
     this.clock = clockOf(store);
   }
 
+  /** An agent that has just been made, of which there is no more than the whole. */
+  async loadNew(): Promise<void> {
+    const { toolCalls, ...rest } = await this.store.loadAgent(this.agentId);
+    const openCalls = toolCalls.filter(({ state }) => !isTerminal(state));
+    this.#take({ ...rest, openCalls, callCount: toolCalls.length });
+  }
+
   async load(): Promise<void> {
-    const loaded = await this.store.loadWorkingSet(this.agentId);
-    const { info, messages, openCalls, callCount, todos, compaction } = loaded;
+    this.#take(await this.store.loadWorkingSet(this.agentId));
+  }
+
+  #take({ info, messages, openCalls, callCount, todos, compaction }: WorkingSet): void {
     this.#info = info;
     this.messageCount = info.messageCount;
     this.todos = todos;

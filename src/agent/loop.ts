@@ -1,5 +1,5 @@
 import type { ContentBlock, Message } from '../model/message.ts';
-import { askModel, type StepAnswer } from './ask-model.ts';
+import { askModel, isPaid, type StepAnswer } from './ask-model.ts';
 import { compactIfLarge } from './compaction.ts';
 import { ApprovalRequiredError } from './errors.ts';
 import { codeOf, isOfStore, messageOf, withCause } from './failure.ts';
@@ -61,7 +61,13 @@ async function takeSteps(turn: Turn): Promise<Ending> {
     if (signal.aborted) return end(turn, 'interrupted', 'abort');
     if (hasAnswer(journal) || journal.messageCount === 0) return end(turn, 'completed', last.finishReason);
     if (turn.steps >= template.maxSteps) return end(turn, 'max_steps', last.finishReason);
-    await compactIfLarge(turn);
+    try {
+      await compactIfLarge(turn);
+    } catch (error) {
+      // Stopped, it ends as any other step does.
+      if (!signal.aborted) throw error;
+      continue;
+    }
     const answer = await askModel(turn);
     if (answer === undefined) continue;
     addUsage(turn.usage, answer.tokens);
@@ -146,10 +152,10 @@ async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
  * Keeps what had arrived of an answer that was cut off, and what was paid for it. Its calls didn't begin, and get
  * results that say so.
  */
-async function commitPartial(turn: Turn, { blocks, usage, tokens, repairs }: StepAnswer): Promise<void> {
+async function commitPartial(turn: Turn, answer: StepAnswer): Promise<void> {
+  const { blocks, usage, repairs } = answer;
   if (blocks.length === 0) {
-    const isPaid = Object.values(tokens).some((count) => count > 0);
-    if (isPaid) await record(turn, { usage: [usage] }, []);
+    if (isPaid(answer)) await record(turn, { usage: [usage] }, []);
     return;
   }
   const sealed = sealCalls(blocks, turn.journal.nextCallSeq);

@@ -1,6 +1,6 @@
 import type { ToolCallUpdate } from '../model/tool-call.ts';
-import { isOpen, type Journal } from './journal.ts';
-import { resultsMessage } from './results.ts';
+import { isOpen, type Journal, type StepCall } from './journal.ts';
+import { asksTool, resultsMessage } from './results.ts';
 import type { ReadyTemplate } from './template.ts';
 
 /**
@@ -28,11 +28,13 @@ export async function recover(journal: Journal, template: ReadyTemplate): Promis
       events: [{ channel: 'monitor', type: 'recovered', sealed: numbers(sealed), again: numbers(again) }],
     });
   }
-  // A denial is shown by the turn that goes on from it, which then stores the results.
-  if (journal.calls.some((call) => isOpen(call) || call.state === 'denied')) return;
+  // A denial is shown by the turn that goes on from it, which then stores the results; and only a turn can be
+  // stopped when a tool takes its time.
+  const isLeft = (call: StepCall) => isOpen(call) || call.state === 'denied' || asksTool(call, template);
+  if (journal.calls.some(isLeft)) return;
   const messageSeq = journal.messageCount;
   await journal.commit({
-    messages: [await resultsMessage(journal.calls, template)],
+    messages: [await resultsMessage(journal.calls, template, journal.lease.signal)],
     events: [
       { channel: 'progress', type: 'message', role: 'user', messageSeq },
       {

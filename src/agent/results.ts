@@ -1,7 +1,9 @@
-import { checkJson } from '../model/json.ts';
 import type { Message } from '../model/message.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
+import { orAborted } from './or-aborted.ts';
+import { loadSdk } from './sdk.ts';
+import { checkedOutput } from './sendable.ts';
 import type { ReadyTemplate } from './template.ts';
 import type { KnownTool } from './tool.ts';
 import type { ToolResultOutput } from './translate/model-message.ts';
@@ -10,42 +12,53 @@ import { contentOf } from './translate/tool-output.ts';
 /**
  * The results of a step: one block for each of its calls, in their order. It depends on nothing but the
  * calls as they are stored and on their tools, so that a step that a crash cut off before its results were
- * committed gets the same ones.
+ * committed gets the same ones. Rejects with the signal's reason when that is aborted before a tool has said
+ * what the model is to see.
  */
-export async function resultsMessage(calls: readonly StepCall[], { tools }: ReadyTemplate): Promise<Message> {
+export async function resultsMessage(
+  calls: readonly StepCall[],
+  { tools }: ReadyTemplate,
+  signal: AbortSignal,
+): Promise<Message> {
   const content = await Promise.all(
     calls.map(async (call) => ({
       type: 'tool_result',
       tool_use_id: call.toolCallId,
-      ...contentOf(await outputOf(call, tools.get(call.toolName))),
+      ...contentOf(await outputOf(call, tools.get(call.toolName), signal)),
     })),
   );
   return { role: 'user', content };
 }
 
+/** Whether a tool has words of its own for the model: nobody knows how long it takes for them. */
+export function asksTool({ state, toolName }: StepCall, { tools }: ReadyTemplate): boolean {
+  return state === 'completed' && tools.get(toolName)?.toModelOutput !== undefined;
+}
+
 /** What the model sees of an ended call. */
-async function outputOf(call: StepCall, tool: KnownTool | undefined): Promise<ToolResultOutput> {
+async function outputOf(
+  call: StepCall,
+  tool: KnownTool | undefined,
+  signal: AbortSignal,
+): Promise<ToolResultOutput> {
   if (call.state === 'denied') {
     const { note } = call.approval;
     return failure(note ? `This call was denied: ${note}` : 'This call was denied.');
   }
   if (call.state !== 'completed') return failure(call.error ?? 'The call failed.');
+  const { toolCallId, input, output } = call;
+  if (tool?.toModelOutput === undefined) {
+    if (typeof output === 'string') return { type: 'text', value: output };
+    return { type: 'json', value: (output ?? null) as never };
+  }
   try {
-    const output = await completedOutput(call, tool);
-    checkJson(output, 'output');
-    return output;
+    const words = Promise.resolve(tool.toModelOutput({ toolCallId, input, output }));
+    return checkedOutput(await loadSdk(), await orAborted(signal, words));
   } catch (error) {
+    // It is asked again when the turn goes on.
+    if (signal.aborted) throw error;
     return failure(`The call succeeded, but its output can't be shown: ${messageOf(error)}`);
   }
-}
-
-async function completedOutput(call: StepCall, tool: KnownTool | undefined): Promise<ToolResultOutput> {
-  const { toolCallId, input, output } = call;
-  if (tool?.toModelOutput) {
-    return (await tool.toModelOutput({ toolCallId, input, output })) as ToolResultOutput;
-  }
-  if (typeof output === 'string') return { type: 'text', value: output };
-  return { type: 'json', value: (output ?? null) as never };
 }
 
 function failure(value: string): ToolResultOutput {

@@ -1,5 +1,8 @@
+import { checkObject } from '../model/ids.ts';
+import { checkJson } from '../model/json.ts';
 import type { Sdk } from './sdk.ts';
-import type { ModelMessage } from './translate/model-message.ts';
+import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
+import { contentOf, outputOf } from './translate/tool-output.ts';
 
 const KNOWN = ['text', 'image', 'file', 'reasoning', 'tool-call', 'tool-result'];
 /** Not in every version of the SDK. */
@@ -20,6 +23,24 @@ export function sendable(sdk: Sdk, messages: ModelMessage[]): ModelMessage[] {
     const content = (message.content as { type: string }[]).filter(isKnown);
     return content.length === 0 ? [] : [{ ...message, content } as ModelMessage];
   });
+}
+
+/**
+ * What a tool's own code says that the model is to see, if it can be stored and then sent: one output that the SDK
+ * doesn't know would make it refuse the conversation for ever. Throws otherwise.
+ */
+export function checkedOutput(sdk: Sdk, output: unknown): ToolResultOutput {
+  checkJson(output, 'output');
+  checkObject('output', output);
+  const { type } = output as { type?: unknown };
+  const sent = typeof type === 'string' ? outputOf(contentOf({ ...output, type })) : undefined;
+  if (sent !== undefined && isKnownOutput(sdk, sent)) return output as ToolResultOutput;
+  throw new Error('it is no output of a tool that the package "ai" knows.');
+}
+
+function isKnownOutput({ modelMessageSchema }: Sdk, output: ToolResultOutput): boolean {
+  const part = { type: 'tool-result', toolCallId: '', toolName: '', output };
+  return modelMessageSchema.safeParse({ role: 'tool', content: [part] }).success;
 }
 
 function knownTypes(sdk: Sdk): Set<string> {

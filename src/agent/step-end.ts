@@ -29,14 +29,21 @@ export async function commitOutcome(
   await commitResults(turn, step, calls, { toolCalls, noted });
 }
 
-/** The results of a step's calls form one message, in the order of the calls. */
+/**
+ * The results of a step's calls form one message, in the order of the calls. When the turn is stopped before a
+ * tool has said what the model is to see, the step stays open: its calls have ended, and whoever goes on asks again.
+ */
 export async function commitResults(
   turn: Turn,
   step: StepEnd,
   calls: readonly StepCall[] = turn.journal.calls,
   { toolCalls, noted }: { toolCalls?: ToolCallUpdate[]; noted?: Notice[] } = {},
 ): Promise<void> {
-  const message = await resultsMessage(calls, turn.template);
+  const message = await resultsMessage(calls, turn.template, turn.signal).catch((error: unknown) => {
+    if (turn.signal.aborted) return undefined;
+    throw error;
+  });
+  if (message === undefined) return;
   const denied = calls
     .filter(({ state }) => state === 'denied')
     .map((call): Notice => ({ part: { type: 'tool-output-denied', ...nameOf(call) } }));

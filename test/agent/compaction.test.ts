@@ -1,4 +1,4 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import { ModelError } from '../../src/index.ts';
 import {
   asks,
@@ -194,6 +194,31 @@ describe.each(KINDS)('%s', (kind) => {
     expect(await agent.send('Second?')).toBe('Two.');
     expect(ran).toBe(0);
   });
+});
+
+test('what a summary cost that did not come is counted', async ({ store, provider }) => {
+  const paid = { inputTokens: 70, outputTokens: 7 };
+  const model = await provider([
+    sized(says('One.'), 100, 5),
+    { pieces: [{ call: 'act', id: 'c1', input: {} }], usage: paid },
+    says('Half a sum', { cutAfter: 1, usage: paid }),
+    says('Half a sum', { chunkSize: 4, hangAfter: 1 }),
+    says('Two.'),
+  ]);
+  const agent = await create(store, model, { tools: [tool('act')], compactAt: 100 });
+  await agent.send('First?');
+  const calls = async () => Object.values((await store.aggregateStats('a')).tokensByModel)[0];
+  expect(await failureOf(agent.compact())).toBeInstanceOf(ModelError);
+  expect(await calls()).toMatchObject({ calls: 2, inputTokens: 170, outputTokens: 12 });
+  expect(await failureOf(agent.compact())).toBeInstanceOf(ModelError);
+  expect(await calls()).toMatchObject({ calls: 3 });
+  const turn = agent.run('Second?');
+  await model.arrived(3);
+  await vi.waitFor(async () => expect((await store.loadInfo('a'))?.status).toBe('running'));
+  await agent.interrupt();
+  expect((await turn).status).toBe('interrupted');
+  expect(await store.loadCompactions('a')).toEqual([]);
+  expect(await store.loadMessages('a')).toHaveLength(3);
 });
 
 test('a summary that fails leaves everything as it was', async ({ store, provider }) => {

@@ -137,6 +137,34 @@ describe('close() comes back, whatever others never finish:', () => {
     });
   }
 
+  test('toModelOutput, whose call is kept, and which is asked again', async ({ store, provider }) => {
+    const called = latch();
+    let hangs = true;
+    let ran = 0;
+    const act = tool('act', () => (ran += 1), {
+      toModelOutput: async ({ output }) => {
+        called.happen();
+        if (hangs) await new Promise(() => undefined);
+        return { type: 'text', value: `In words: ${output}` };
+      },
+    });
+    const model = await provider([asks(['act', 'c1'], ['act', 'c2']), says('Done.')]);
+    const agent = await create(store, model, { tools: [act] });
+    const turn = agent.run('Go.');
+    await called.happened;
+    await agent.close();
+    expect((await turn).status).toBe('interrupted');
+    expect(await states(store)).toEqual([
+      ['c1', 'completed'],
+      ['c2', 'completed'],
+    ]);
+    const resumed = await resume(store, model, { tools: [act] });
+    hangs = false;
+    expect((await resumed.run()).text).toBe('Done.');
+    expect(ran).toBe(2);
+    expect((await store.loadMessages('a'))[2]).toEqual(results(['c1', 'In words: 1'], ['c2', 'In words: 2']));
+  });
+
   const streams: [string, ReadableStream | Promise<never>][] = [
     ['a model that never answers', new Promise<never>(() => undefined)],
     [

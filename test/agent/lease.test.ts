@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
-import { Agent, LeaseNotHeldError, LockTimeoutError, SqliteStore } from '../../src/index.ts';
+import {
+  Agent,
+  AgentNotOpenedError,
+  LeaseNotHeldError,
+  LockTimeoutError,
+  SqliteStore,
+} from '../../src/index.ts';
 import { withClock } from '../../src/model/clock.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
@@ -14,7 +20,8 @@ import { startProvider } from './provider/provider.ts';
 function withoutLoading(store: Store, broken: { now: boolean }): Store {
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'loadWorkingSet' && broken.now) return () => Promise.reject(new Error('the disk is gone'));
+      if (/^load(WorkingSet|Agent)$/.test(String(name)) && broken.now)
+        return () => Promise.reject(new Error('the disk is gone'));
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;
     },
@@ -34,9 +41,26 @@ onEachStore(({ test }) => {
       broken.now = false;
       const agent = await resume(failing, model);
       broken.now = true;
-      await expect(agent.fork({ agentId: 'b' })).rejects.toThrow('the disk is gone');
-      await (await store.acquireAgentLock('b')).release();
+      const unopened = await failureOf(agent.fork());
+      expect(unopened).toBeInstanceOf(AgentNotOpenedError);
+      expect(unopened).toMatchObject({ message: expect.stringContaining('the disk is gone') });
+      const { agentId, cause } = unopened as AgentNotOpenedError;
+      expect(cause).toMatchObject({ message: 'the disk is gone' });
+      await (await store.acquireAgentLock(agentId)).release();
+      const unnamed = await failureOf(
+        Agent.create({ store: failing, provider: model.model, template: template() }),
+      );
+      expect(unnamed).toMatchObject({ code: 'AGENT_NOT_OPENED', cause: { message: 'the disk is gone' } });
+      expect(await store.list()).toContain((unnamed as AgentNotOpenedError).agentId);
       expect(agent.lease.signal.aborted).toBe(false);
+    });
+
+    test('A2 is not made with a lease that could not be had', async ({ store, provider }) => {
+      const { model } = await provider([]);
+      const options = { store, provider: model, agentId: 'a', template: template(), ttlMs: 1 };
+      expect(await failureOf(Agent.create(options))).toMatchObject({ code: 'VALIDATION', field: 'ttlMs' });
+      expect(await failureOf(Agent.open('a', options))).toMatchObject({ code: 'VALIDATION' });
+      expect(await store.exists('a')).toBe(false);
     });
 
     test('L3 keeps the lease that its caller brought', async ({ store, provider }) => {

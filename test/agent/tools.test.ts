@@ -267,6 +267,39 @@ test('a toModelOutput that fails does not hide that the call succeeded', async (
   );
 });
 
+test('a toModelOutput that gives no output costs the model its words, not the conversation', async ({
+  store,
+  provider,
+}) => {
+  const outputs: unknown[] = [
+    undefined,
+    null,
+    'text',
+    5,
+    [],
+    {},
+    { type: 'video', value: 1 },
+    { type: 'text', value: 5 },
+    { type: 'content', value: 'none' },
+    { type: 'content', value: [{ type: 'text' }] },
+    { type: 'text', value: 'x', providerOptions: 5 },
+  ];
+  const act = tool('act', () => 'done', {
+    toModelOutput: ({ input }) => outputs[(input as { n: number }).n] as never,
+  });
+  const calls = outputs.map((_, n): [string, string, unknown] => ['act', `c${n}`, { n }]);
+  const model = await provider([asks(...calls), says('I see.'), says('Yes.')]);
+  const agent = await create(store, model, { tools: [act] });
+  expect(await agent.send('Act.')).toBe('I see.');
+  expect(new Set((await states(store)).map(([, state]) => state))).toEqual(new Set(['completed']));
+  expect((await store.loadMessages('a'))[2]).toEqual(
+    results(
+      ...calls.map(([, id]): [string, unknown, true] => [id, expect.stringMatching(/succeeded/), true]),
+    ),
+  );
+  expect(await agent.send('Still there?')).toBe('Yes.');
+});
+
 test('a tool may show outputs as they come; the last one is stored', async ({ store, provider }) => {
   const model = await provider([asks(['count', 'c1']), says('Done.')]);
   const count = tool('count', async function* () {
