@@ -10,7 +10,7 @@ import { EventIndex } from './event-index.ts';
 import { FORMAT, frame, frameAll, missing, type ScanResult } from './lines.ts';
 import { eventBytes, type LogReader } from './load.ts';
 import { type Durability, LogFile } from './log-file.ts';
-import { decodeName, isHashedName, keyOfLog, logName, type Paths } from './paths.ts';
+import { decodeName, fenceName, fenceOf, isHashedName, keyOfLog, logName, type Paths } from './paths.ts';
 import { type AgentState, emptyState } from './state.ts';
 
 /** An agent in memory, with its log. */
@@ -22,6 +22,8 @@ export interface OpenAgent {
   bytes: number;
   /** Its files were made ready to be written to. */
   writable: boolean;
+  /** Nobody who lost the folder before this was given out has the log open. */
+  fence: string | undefined;
   /** The log as it was when it was read; only where others may write to it. */
   version: string | undefined;
 }
@@ -35,8 +37,8 @@ export interface NewAgent {
 export interface FileOptions {
   durability: Durability;
   readOnly: boolean;
-  /** Another process had the folder before, and nobody knows whether it has ended: it may still have logs open. */
-  fenced: boolean;
+  /** Since this was given out, nobody but the holders of the lock has a log open that was replaced or made. */
+  fence: string | undefined;
 }
 
 /** Creates, opens and removes the folders of agents. */
@@ -57,12 +59,16 @@ export class AgentFiles {
 
   /** The key of an agent's log; undefined if there is no such agent. */
   async findKey(agentId: string): Promise<string | undefined> {
+    return (await this.#find(agentId))?.key;
+  }
+
+  async #find(agentId: string): Promise<{ key: string; fence: string | undefined } | undefined> {
     const directory = this.paths.agent(agentId);
     const names = await this.disk.namesIn(directory);
     if (!names) return undefined;
     for (const name of names) {
       const key = keyOfLog(name);
-      if (key) return key;
+      if (key) return { key, fence: names.map(fenceOf).find((fence) => fence !== undefined) };
     }
     throw new CorruptDataError(
       `The folder "${directory}" of agent "${agentId}" has no log in it. Restore the store's folder from a backup, or remove that folder.`,
@@ -93,9 +99,11 @@ export class AgentFiles {
 
   /** Undefined if there is no such agent. `end`: what lies behind it in the log was refused. */
   async open(agentId: string, end?: number): Promise<OpenAgent | undefined> {
-    const key = await this.findKey(agentId);
-    if (!key) return undefined;
-    const path = join(this.paths.agent(agentId), logName(key));
+    const found = await this.#find(agentId);
+    if (!found) return undefined;
+    const { key, fence } = found;
+    const directory = this.paths.agent(agentId);
+    const path = join(directory, logName(key));
     const version = this.#options.readOnly ? await this.disk.versionOf(path) : undefined;
     const loaded = await this.reader.load(path, { end });
     if (!loaded) return undefined;
@@ -106,7 +114,7 @@ export class AgentFiles {
       );
     }
     const log = this.#log(path, loaded, end !== undefined);
-    return { directory: this.paths.agent(agentId), state, events, log, bytes, writable: false, version };
+    return { directory, state, events, log, bytes, writable: false, fence, version };
   }
 
   /** Whether what is in memory is what is stored. */
@@ -117,10 +125,10 @@ export class AgentFiles {
   /** Before the first write to an agent's folder: reading changes nothing there. */
   async makeWritable(agent: OpenAgent): Promise<void> {
     if (agent.writable) return;
-    if (agent.log.refused) await agent.log.takeBack();
+    await agent.log.settle();
     await agent.log.cutTornTail();
     if (agent.log.format !== FORMAT) await this.#upgrade(agent);
-    else if (this.#options.fenced) await this.#replace(agent, (made) => this.disk.copy(agent.log.path, made));
+    await this.#fence(agent);
     await removeStrayDocuments(this, agent);
     agent.writable = true;
   }
@@ -141,8 +149,7 @@ export class AgentFiles {
         Buffer.concat([headerLine.bytes, line.bytes]),
       );
       await this.disk.syncDirectory(made);
-      await this.disk.move(made, directory);
-      await this.disk.confirm();
+      await this.disk.moveOrNot(made, directory);
     } catch (error) {
       await this.disk.removeTree(made).catch(() => undefined);
       throw error;
@@ -159,6 +166,7 @@ export class AgentFiles {
       log,
       bytes: end - eventBytes(first),
       writable: true,
+      fence: undefined,
       version: undefined,
     };
   }
@@ -166,8 +174,7 @@ export class AgentFiles {
   /** The agent is gone as soon as its folder is in the trash. */
   async remove(agentId: string, key: string): Promise<void> {
     const trash = join(this.paths.trash, key);
-    await this.disk.move(this.paths.agent(agentId), trash);
-    await this.disk.confirm();
+    await this.disk.moveOrNot(this.paths.agent(agentId), trash);
     // What can't be removed now goes when the store is opened again.
     await this.disk.removeTree(trash).catch(() => undefined);
   }
@@ -187,6 +194,20 @@ export class AgentFiles {
     const old = await this.reader.texts(agent.log.path);
     const lines = frameAll([encodeHeader({ ...old.header, format: FORMAT }), ...old.texts]);
     await this.#replace(agent, (made) => this.disk.writeWhole(made, lines));
+  }
+
+  /**
+   * Somebody who had the folder may have the log open without knowing that it is another's by now, and what it
+   * is about to write would end up among what is written from here on: it keeps the file, and the log is another.
+   */
+  async #fence(agent: OpenAgent): Promise<void> {
+    const { fence } = this.#options;
+    if (fence === undefined || agent.fence === fence) return;
+    // What is behind the end may be of such a one.
+    await this.#replace(agent, (made) => this.disk.copy(agent.log.path, made, agent.log.size));
+    await this.disk.writeUnsynced(join(agent.directory, fenceName(fence)), '');
+    if (agent.fence !== undefined) await this.disk.unlink(join(agent.directory, fenceName(agent.fence)));
+    agent.fence = fence;
   }
 
   /** Puts another file with the same meaning in a log's place. */

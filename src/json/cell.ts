@@ -129,8 +129,11 @@ export class AgentCell {
   /** When nothing is under way: another cell may stand for the agent from now on, and two must never. */
   async retire(): Promise<void> {
     this.#retired = true;
-    if (this.#end !== undefined) await (await this.#load().catch(() => undefined))?.log.takeBack();
-    await this.unload();
+    try {
+      if (this.#end !== undefined) await (await this.#load().catch(() => undefined))?.log.settle();
+    } finally {
+      await this.unload();
+    }
   }
 
   /** Only within `work`: forgets what is in memory. */
@@ -174,6 +177,8 @@ export class AgentCell {
     // Another process may write to what this one only reads.
     if (this.#open && !(await this.#files.isCurrent(this.#open))) await this.unload();
     this.#open ??= await this.#files.open(this.agentId, this.#end);
+    // What was refused goes as soon as the disk lets it: after a crash it would count.
+    await this.#open?.log.settle().catch(() => undefined);
     return this.#open;
   }
 
@@ -192,7 +197,7 @@ export class AgentCell {
       this.#nextWrite()?.reject(error);
       return;
     }
-    if (agent) await this.#writeBatch(agent, Number.POSITIVE_INFINITY);
+    if (agent) await this.#writeBatch(agent, () => this.#nextWrite());
     else await this.#createFirst();
   }
 
@@ -209,13 +214,13 @@ export class AgentCell {
     }
   }
 
-  async #writeBatch(agent: OpenAgent, limit: number): Promise<void> {
+  async #writeBatch(agent: OpenAgent, next: () => Write | undefined): Promise<void> {
     const planned: { write: Write; result: unknown }[] = [];
     const entries: Entry[] = [];
     const texts: string[] = [];
     try {
-      for (let bytes = 0; bytes < MAX_BATCH_BYTES && planned.length < limit; ) {
-        const write = this.#nextWrite();
+      for (let bytes = 0; bytes < MAX_BATCH_BYTES; ) {
+        const write = next();
         if (!write) break;
         const plan = tryPlan(write, agent.state);
         if (!plan) continue;
@@ -249,8 +254,9 @@ export class AgentCell {
         write.reject(error);
         continue;
       }
-      this.#tasks.unshift(write);
-      await this.#writeBatch(agent, 1);
+      // Alone, whatever becomes of it: what came after the batch waits for the rest of it.
+      const one = [write];
+      await this.#writeBatch(agent, () => one.pop());
     }
   }
 

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreReadOnlyError } from '../errors.ts';
 import { errorCode } from '../model/foreign.ts';
 import type { Modes } from '../store/modes.ts';
+import { outcomeUnknown } from './file-errors.ts';
 import { type KeptFile, type OpenFiles, openFiles } from './open-files.ts';
 
 const MOVE_ATTEMPTS = 20;
@@ -28,6 +29,8 @@ export interface Guard {
   check(): Promise<void>;
   /** Throws unless nobody else could write here while this process wrote. */
   confirm(): Promise<void>;
+  /** That it may was found out just now. */
+  readonly isFresh: boolean;
 }
 
 /** The file system as one store uses it. Whatever is written is written through here. */
@@ -117,6 +120,22 @@ export class Disk {
     }
   }
 
+  /**
+   * Work that writes to a file that is kept open. The file is opened before the lock is looked at: one that was
+   * opened while this process had the folder is nobody else's, whenever the work goes on.
+   */
+  async writingTo<T>(file: KeptFile, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+    for (;;) {
+      const done = await this.guarded(() =>
+        file.use(async (handle) =>
+          // Opening it may have taken long.
+          this.#guard?.isFresh === false ? undefined : { value: await work(handle) },
+        ),
+      );
+      if (done) return done.value;
+    }
+  }
+
   /** Throws if this process may have lost the folder. */
   async check(): Promise<void> {
     await this.#guard?.check();
@@ -191,11 +210,14 @@ export class Disk {
     });
   }
 
-  /** A copy, on disk when this returns, as a new file's contents are. */
-  async copy(from: string, to: string): Promise<void> {
+  /** A copy of a file's first bytes, on disk when this returns, as a new file's contents are. */
+  async copy(from: string, to: string, length: number): Promise<void> {
     await this.guarded(async () => {
       await copyFile(from, to);
-      await this.#files.with(to, 'r+', (handle) => handle.sync());
+      await this.#files.with(to, 'r+', async (handle) => {
+        await handle.truncate(length);
+        await handle.sync();
+      });
     });
   }
 
@@ -208,9 +230,23 @@ export class Disk {
 
   /** Gives a file or folder another name, in one step. A file that is there already is replaced. */
   async move(from: string, to: string): Promise<void> {
-    await this.guarded(() => renamePatiently(from, to));
-    await this.syncDirectory(dirname(to));
-    if (dirname(from) !== dirname(to)) await this.syncDirectory(dirname(from));
+    await this.rename(from, to);
+    await this.#syncBoth(from, to);
+  }
+
+  /** The same for what is new in its place, or gone from there: a move that fails is undone, or its outcome unknown. */
+  async moveOrNot(from: string, to: string): Promise<void> {
+    await this.rename(from, to);
+    try {
+      await this.#syncBoth(from, to);
+      await this.confirm();
+    } catch (error) {
+      const undone = this.move(to, from);
+      throw await undone.then(
+        () => error,
+        () => outcomeUnknown(error, to),
+      );
+    }
   }
 
   /** The same for what needn't survive a power cut. */
@@ -239,6 +275,11 @@ export class Disk {
   async emptyDirectory(path: string): Promise<void> {
     await this.makeDirectory(path);
     for (const name of (await this.namesIn(path)) ?? []) await this.removeTree(join(path, name));
+  }
+
+  async #syncBoth(from: string, to: string): Promise<void> {
+    await this.syncDirectory(dirname(to));
+    if (dirname(from) !== dirname(to)) await this.syncDirectory(dirname(from));
   }
 
   async #write(path: string, flags: string, work: (handle: FileHandle) => Promise<void>): Promise<void> {

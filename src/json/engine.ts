@@ -48,7 +48,7 @@ export class Engine {
     this.files = new AgentFiles(paths, disk, reader, clock, {
       durability,
       readOnly,
-      fenced: lock?.fenced === true,
+      fence: lock?.fence,
     });
     this.leases = new Leases(lock?.generation ?? 0, clock, holder, () => lock?.look());
     this.deltas = new Deltas(clock);

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../errors.ts';
-import { errorCode } from '../model/foreign.ts';
+import { errorCode, messageOf } from '../model/foreign.ts';
 
 const ADVICE: Record<string, string> = {
   ENOSPC: 'the disk is full; free some space',
@@ -14,13 +14,25 @@ const ADVICE: Record<string, string> = {
   ENOTDIR: 'a part of the path is a file, not a folder',
 };
 
+/** After a write that failed, and that the disk doesn't let undo. */
+export function outcomeUnknown(error: unknown, path: string): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError && error.outcome === 'unknown') return error;
+  return new StoreUnavailableError(
+    `A write to "${path}" failed and couldn't be undone (${errorCode(error) ?? messageOf(error)}: ${adviceOf(error)}), so it isn't known whether the change is stored: it may be there when the store is opened again. Load the agent then, or repeat the call (a commit with its operationId).`,
+    { cause: error, outcome: 'unknown' },
+  );
+}
+
 /** Errors of the file system leave the store as `StoreUnavailableError`; all others as they are. */
 export function explainFileError(error: unknown, root: string): unknown {
   const code = errorCode(error);
   // Codes of the store's own errors are words, with underscores between them.
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const advice = ADVICE[code] ?? 'the file system refused an operation';
-  return new StoreUnavailableError(`The store in "${root}" can't go on (${code}): ${advice}.`, {
+  return new StoreUnavailableError(`The store in "${root}" can't go on (${code}): ${adviceOf(error)}.`, {
     cause: error,
   });
+}
+
+function adviceOf(error: unknown): string {
+  return ADVICE[errorCode(error) ?? ''] ?? 'the file system refused an operation';
 }

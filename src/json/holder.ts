@@ -12,6 +12,8 @@ export interface Holder {
   since: string;
   /** Of this opening; such a holder's lock has a heartbeat. Locks of 3.0.0-alpha.1 have neither. */
   id?: string;
+  /** Of the last opening that took the folder from a holder whose end nobody saw: that one may have files open. */
+  fence?: string;
 }
 
 /**
@@ -33,8 +35,13 @@ export function parseHolder(text: string): Holder | undefined {
   try {
     const holder: Partial<Holder> | null = JSON.parse(text);
     if (typeof holder?.pid !== 'number' || typeof holder.host !== 'string') return undefined;
-    const { pid, host, started = '', since = 'an unknown time', id } = holder;
-    return { pid, host, started, since, ...(id === undefined ? {} : { id }) };
+    const { pid, host, started = '', since = 'an unknown time', id, fence } = holder;
+    return {
+      ...{ pid, host, started, since },
+      ...(id === undefined ? {} : { id }),
+      // It becomes a file's name.
+      ...(typeof fence === 'string' && /^[0-9a-f-]{36}$/.test(fence) ? { fence } : {}),
+    };
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { randomBytes } from '../model/crypto.ts';
 import { errorCode } from '../model/foreign.ts';
 import type { Disk } from './disk.ts';
-import type { Holder } from './holder.ts';
+import { type Holder, parseHolder } from './holder.ts';
 
 /** What file systems say that have no links. */
 const WITHOUT_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']);
@@ -31,6 +31,11 @@ export async function newestLock(disk: Disk, root: string): Promise<Found | unde
     if (!newest || lock.generation > newest.generation) newest = lock;
   }
   return newest;
+}
+
+/** What a holder hands on to those after it; see `Holder`. */
+export async function fenceIn(disk: Disk, root: string, { name }: Found): Promise<string | undefined> {
+  return parseHolder((await disk.read(join(root, name)))?.toString() ?? '')?.fence;
 }
 
 /** False when another one was faster. It is there whole or not at all, where the file system has links. */

@@ -7,7 +7,7 @@ import { type Reading, readingOf } from '../model/lease-time.ts';
 import type { Disk, Guard } from './disk.ts';
 import { type Holder, parseHolder, thisProcess } from './holder.ts';
 import { endOf, type LookOptions } from './lock-end.ts';
-import { create, locks, newestLock } from './lock-files.ts';
+import { create, fenceIn, locks, newestLock } from './lock-files.ts';
 import { thisPlace } from './place.ts';
 
 /** How often a holder shows that it is alive: often enough for `DEAD_MS`. */
@@ -33,8 +33,11 @@ export class StoreLock implements Guard {
   readonly generation: number;
   /** The process before this one ended without giving the lock back. */
   readonly afterCrash: boolean;
-  /** Nobody saw that process end: it may be paused, with files open. */
-  readonly fenced: boolean;
+  /**
+   * Set if, at this opening or an earlier one, nobody saw the process end that had the folder before: it may be
+   * paused, with files open. Each opening hands it on to the next, for there is no telling how long a pause lasts.
+   */
+  readonly fence: string | undefined;
   readonly #root: string;
   readonly #disk: Disk;
   readonly #clock: Clock;
@@ -52,7 +55,7 @@ export class StoreLock implements Guard {
   private constructor(
     root: string,
     { disk, clock }: LookOptions,
-    taken: { generation: number; holder: Holder; at: Reading; afterCrash: boolean; fenced: boolean },
+    taken: { generation: number; holder: Holder; at: Reading; afterCrash: boolean },
   ) {
     this.#root = root;
     this.#disk = disk;
@@ -60,7 +63,7 @@ export class StoreLock implements Guard {
     this.#holder = taken.holder;
     this.generation = taken.generation;
     this.afterCrash = taken.afterCrash;
-    this.fenced = taken.fenced;
+    this.fence = taken.holder.fence;
     this.#current = taken.generation;
     this.#sureAt = taken.at;
     this.#shown = clock.now();
@@ -69,17 +72,18 @@ export class StoreLock implements Guard {
 
   static async acquire(root: string, options: LookOptions): Promise<StoreLock> {
     const { disk, clock, place = thisPlace() } = options;
-    const holder = thisProcess(clock.now(), place);
+    const self = thisProcess(clock.now(), place);
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
       const newest = await newestLock(disk, root);
       const end = newest && !newest.free ? await endOf(root, newest, { ...options, place }) : 'seen';
       if (end === undefined) continue;
+      const fence = end === 'concluded' ? self.id : newest && (await fenceIn(disk, root, newest));
+      const holder = { ...self, ...(fence === undefined ? {} : { fence }) };
       const generation = (newest?.generation ?? 0) + 1;
       const at = readingOf(clock);
       if (await create(disk, join(root, `lock.${generation}`), holder)) {
         const afterCrash = newest?.free === false;
-        const taken = { generation, holder, at, afterCrash, fenced: end === 'concluded' };
-        const lock = new StoreLock(root, options, taken);
+        const lock = new StoreLock(root, options, { generation, holder, at, afterCrash });
         if (await lock.#settle()) return lock;
       }
       await sleep(clock, PAUSE_MS);
@@ -99,20 +103,25 @@ export class StoreLock implements Guard {
     if (!this.lost.aborted && !this.#isSure() && !existsSync(this.#path(this.#current))) this.#lose();
   }
 
+  /** So lately that nobody else can have taken it. */
+  get isFresh(): boolean {
+    return !this.lost.aborted && this.#age() < FRESH_MS;
+  }
+
   /** Throws if another process has taken the lock, or may be about to. */
   async check(): Promise<void> {
-    if (!this.#isFresh()) await this.#proveOnce();
+    if (!this.isFresh) await this.#proveOnce();
   }
 
   /** The same after a write: what it wrote may be there, or not. */
   async confirm(): Promise<void> {
-    if (this.#isFresh()) return;
+    if (this.isFresh) return;
     try {
       await this.check();
     } catch (error) {
       throw new StoreUnavailableError(
         `While this process wrote to the folder "${this.#root}", another one took it over, so it isn't known whether the change was stored. Load the agent to see, or repeat the commit with its operationId.`,
-        { cause: error },
+        { cause: error, outcome: 'unknown' },
       );
     }
   }
@@ -135,7 +144,7 @@ export class StoreLock implements Guard {
   /** As the process ends: there is no time for anything but this. */
   releaseNow(): void {
     this.#end();
-    if (!this.#isFresh()) return;
+    if (!this.isFresh) return;
     const path = this.#path(this.#current);
     try {
       renameSync(path, `${path}.free`);
@@ -146,10 +155,6 @@ export class StoreLock implements Guard {
 
   #path(generation: number): string {
     return join(this.#root, `lock.${generation}`);
-  }
-
-  #isFresh(): boolean {
-    return !this.lost.aborted && this.#age() < FRESH_MS;
   }
 
   #isSure(): boolean {

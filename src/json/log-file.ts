@@ -1,5 +1,6 @@
 import type { Disk } from './disk.ts';
 import { encodeLine } from './entry.ts';
+import { outcomeUnknown } from './file-errors.ts';
 import { type Format, frame, type Place, readLine, type ScanResult } from './lines.ts';
 import type { KeptFile } from './open-files.ts';
 
@@ -62,25 +63,23 @@ export class LogFile {
 
   /** Writes entries as one line: after a crash all of them are there, or none. */
   async append(entries: readonly string[]): Promise<Place> {
-    if (this.#refused) await this.takeBack();
+    await this.settle();
     const { bytes, sum } = frame(encodeLine(entries), this.#sum);
     const place = { offset: this.#end, length: bytes.length, previous: this.#sum };
     try {
-      await this.#disk.guarded(() =>
-        this.#file.use(async (handle) => {
-          this.#refused = true;
-          for (let written = 0; written < bytes.length; ) {
-            const left = bytes.length - written;
-            written += (await handle.write(bytes, written, left, place.offset + written)).bytesWritten;
-          }
-          if (this.#durability === 'full') await handle.datasync();
-        }),
-      );
+      await this.#disk.writingTo(this.#file, async (handle) => {
+        this.#refused = true;
+        for (let written = 0; written < bytes.length; ) {
+          const left = bytes.length - written;
+          written += (await handle.write(bytes, written, left, place.offset + written)).bytesWritten;
+        }
+        if (this.#durability === 'full') await handle.datasync();
+      });
       await this.#disk.confirm();
     } catch (error) {
       // What was refused must not be there later.
-      if (this.#refused) await this.takeBack().catch(() => undefined);
-      throw error;
+      await this.settle().catch(() => undefined);
+      throw this.#refused ? outcomeUnknown(error, this.path) : error;
     }
     this.#refused = false;
     this.#end += bytes.length;
@@ -88,8 +87,9 @@ export class LogFile {
     return place;
   }
 
-  /** Cuts off what was refused. */
-  async takeBack(): Promise<void> {
+  /** Cuts off what was refused, if there is something. */
+  async settle(): Promise<void> {
+    if (!this.#refused) return;
     await this.#cut();
     this.#refused = false;
   }
@@ -108,11 +108,9 @@ export class LogFile {
   }
 
   async #cut(): Promise<void> {
-    await this.#disk.guarded(() =>
-      this.#file.use(async (handle) => {
-        await handle.truncate(this.#end);
-        await handle.sync();
-      }),
-    );
+    await this.#disk.writingTo(this.#file, async (handle) => {
+      await handle.truncate(this.#end);
+      await handle.sync();
+    });
   }
 }

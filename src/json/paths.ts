@@ -58,6 +58,15 @@ export function keyOfLog(fileName: string): string | undefined {
   return LOG.exec(fileName)?.[1];
 }
 
+/** Of an empty file beside a log that no earlier holder of the folder has open, as of the fence that it names. */
+export function fenceName(fence: string): string {
+  return `fence-${fence}`;
+}
+
+export function fenceOf(fileName: string): string | undefined {
+  return fileName.startsWith('fence-') ? fileName.slice('fence-'.length) : undefined;
+}
+
 /**
  * A folder's name for an id. Ids that differ only in case, in Unicode normalisation or in a trailing dot
  * get names that differ on every file system.

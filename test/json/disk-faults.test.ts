@@ -74,14 +74,46 @@ describe('a disk that is full in the midst of a write', () => {
         throw failure('EIO');
       }),
     );
-    await expect(store.appendMessages('a', [user('refused')])).rejects.toThrow(StoreUnavailableError);
+    const unknown = await store.appendMessages('a', [user('refused')]).catch((error: unknown) => error);
+    expect(unknown).toBeInstanceOf(StoreUnavailableError);
+    expect(unknown, 'it says that it may be stored').toMatchObject({ outcome: 'unknown' });
+    expect(String(unknown)).toMatch(/EIO.*isn't known whether the change is stored/);
     expect(await readFile(await space.logOf('a'), 'utf8')).toContain('refused');
     expect(await store.loadMessages('a'), 'a read knows of it').toHaveLength(2);
-    await expect(store.appendMessages('a', [user('refused')])).rejects.toThrow(StoreUnavailableError);
+    const again = await store.appendMessages('a', [user('again')]).catch((error: unknown) => error);
+    expect(again, 'nothing of this one was written').toMatchObject({ outcome: 'none' });
     for (const undo of undone) undo();
+    await store.loadMessages('a');
+    expect(await readFile(await space.logOf('a'), 'utf8'), 'it went when it could').not.toContain('refused');
     await store.appendMessages('a', [user('three')]);
     expect(await readFile(await space.logOf('a'), 'utf8')).not.toContain('refused');
     expect(await (await space.reopen()).loadMessages('a')).toEqual([user('one'), user('two'), user('three')]);
+  });
+
+  it('J3 for one of many writes that were to be one takes the others, in the order in which they came', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    const target = await handles(space);
+    const write = target.write as (...given: unknown[]) => Promise<unknown>;
+    let late: Promise<unknown> | undefined;
+    const undo = replace(target, 'write', async function (this: FileHandle, ...given: unknown[]) {
+      late ??= store.appendMessages('a', [user('last')]);
+      if (String(given[0]).includes('too much')) throw failure('ENOSPC');
+      return write.apply(this, given);
+    } as FileHandle['write']);
+    const all = await Promise.allSettled([
+      store.appendMessages('a', [user('too much')]),
+      store.commit('a', { messages: [user('after that')], expectedVersion: 2 }),
+      store.appendMessages('a', [user('two')]),
+      store.appendMessages('a', [user('three')]),
+    ]);
+    await late;
+    undo();
+    expect(all.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled', 'fulfilled']);
+    const stored = await store.loadMessages('a');
+    expect(stored).toEqual(['one', 'two', 'three', 'last'].map((text) => user(text)));
+    expect(await (await space.reopen()).loadMessages('a')).toEqual(stored);
   });
 
   it('J1 and takes nothing back either, loses no content of a document to a crash after that', async () => {
@@ -104,6 +136,84 @@ describe('a disk that is full in the midst of a write', () => {
     await using other = new JSONStore(copy);
     expect((await other.loadDocument('a', 'compression', 'x'))?.content).toMatch(/^(before|refused)$/);
     expect((await store.loadDocument('a', 'compression', 'x'))?.content).toBe('before');
+  });
+});
+
+/** Lets the first so many calls of a method pass, and no more. */
+function failAfter(target: Handles, name: 'sync' | 'datasync' | 'truncate', passing: number): () => void {
+  const original = target[name] as () => Promise<void>;
+  let calls = 0;
+  return replace(target, name, async function (this: FileHandle) {
+    calls += 1;
+    if (calls > passing) throw failure('EIO');
+    return original.call(this);
+  } as FileHandle['sync']);
+}
+
+describe('a call that was answered with an error', () => {
+  it('J1 is stored after the store is closed only if the error says that it may be', async () => {
+    const space = await workspace();
+    for (const failing of [['datasync'], ['datasync', 'truncate'], ['datasync', 'sync']] as const) {
+      const store = new JSONStore(space.root);
+      const id = failing.join(' ');
+      await store.commit(id, { info: {}, messages: [user('one')], expectedVersion: 0 });
+      const target = await handles(space);
+      const undone = failing.map((name) => failAfter(target, name, 0));
+      const error = await store.appendMessages(id, [user('refused')]).catch((thrown: unknown) => thrown);
+      const closed = await store.close().catch((thrown: unknown) => thrown);
+      for (const undo of undone) undo();
+      if (failing.length > 1) expect(closed, 'what it leaves there is not hidden').toBeInstanceOf(Error);
+      expect(error).toMatchObject({ outcome: failing.length === 1 ? 'none' : 'unknown' });
+      await using next = new JSONStore(space.root);
+      const stored = (await next.loadMessages(id)).length;
+      if (failing.length === 1) expect(stored).toBe(1);
+      if (failing[1] === 'truncate') expect(stored, 'as the error said').toBe(2);
+    }
+  });
+
+  // Of the file, of its folder, and of the two folders between which it is moved.
+  it.each([0, 1, 2, 3])('J1 creates no agent if the disk fails after %s waits for it', async (passing) => {
+    const space = await workspace();
+    const store = space.open();
+    await store.saveInfo('a', {});
+    const target = await handles(space);
+    for (const [undoable, outcome] of [
+      [true, 'none'],
+      [false, 'unknown'],
+    ] as const) {
+      // Once, or from then on.
+      let calls = 0;
+      const sync = target.sync as () => Promise<void>;
+      const undo = replace(target, 'sync', async function (this: FileHandle) {
+        calls += 1;
+        if (undoable ? calls === passing + 1 : calls > passing) throw failure('EIO');
+        return sync.call(this);
+      } as FileHandle['sync']);
+      const error = await store.saveInfo('b', {}).catch((thrown: unknown) => thrown);
+      undo();
+      expect(error).toMatchObject({ outcome: passing < 2 ? 'none' : outcome });
+      if (undoable || passing < 2) expect(await store.exists('b')).toBe(false);
+    }
+  });
+
+  it('J1 deletes no agent if the disk fails', async () => {
+    const space = await workspace();
+    const store = space.open();
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    const target = await handles(space);
+    let calls = 0;
+    const sync = target.sync as () => Promise<void>;
+    const undo = replace(target, 'sync', async function (this: FileHandle) {
+      calls += 1;
+      if (calls === 1) throw failure('EIO');
+      return sync.call(this);
+    } as FileHandle['sync']);
+    await expect(store.delete('a')).rejects.toMatchObject({ outcome: 'none' });
+    undo();
+    expect(await store.loadMessages('a')).toEqual([user('one')]);
+    const undone = failAfter(target, 'sync', 0);
+    await expect(store.delete('a')).rejects.toMatchObject({ outcome: 'unknown' });
+    undone();
   });
 });
 
