@@ -7,6 +7,7 @@ import type { Disk } from './disk.ts';
 import { removeStrayDocuments } from './document-files.ts';
 import { type Entry, encodeEntry, encodeHeader, encodeLine, type LogHeader } from './entry.ts';
 import { EventIndex } from './event-index.ts';
+import { inOrder } from './in-order.ts';
 import { FORMAT, frame, frameAll, missing, type ScanResult } from './lines.ts';
 import { eventBytes, type LogReader } from './load.ts';
 import { type Durability, LogFile } from './log-file.ts';
@@ -82,10 +83,7 @@ export class AgentFiles {
       const id = isHashedName(name) ? await this.#idInside(name) : decodeName(name);
       if (id?.startsWith(prefix)) ids.push(id);
     }
-    return ids
-      .map((id) => ({ id, bytes: Buffer.from(id) }))
-      .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
-      .map(({ id }) => id);
+    return inOrder(ids, (id) => id);
   }
 
   /** A hashed name doesn't tell the id; the log does. */

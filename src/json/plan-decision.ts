@@ -1,6 +1,4 @@
-import { AlreadyDecidedError, quoted, ValidationError } from '../errors.ts';
-import type { CallState } from '../model/call-book.ts';
-import { decidedCall } from '../model/decided-call.ts';
+import { awaitingCall, decidedCall } from '../model/decided-call.ts';
 import { decisionEvent } from '../model/decision-event.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
@@ -17,7 +15,11 @@ export function planDecision(
   request: CheckedDecision,
   now: number,
 ): Planned<ToolCallRecord> {
-  const call = findAwaiting(state, request);
+  const call = awaitingCall(
+    state.header.agentId,
+    request,
+    state.conversation.calls.withId(request.toolCallId),
+  );
   const at = Math.max(now, state.lastAt);
   const decided = decidedCall(call, request, at);
   return {
@@ -30,27 +32,4 @@ export function planDecision(
     },
     result: toRecord(decided),
   };
-}
-
-function findAwaiting(state: AgentState, { toolCallId, callSeq }: CheckedDecision): CallState {
-  const { agentId } = state.header;
-  const calls = state.conversation.calls.withId(toolCallId);
-  if (calls.length === 0) {
-    throw new ValidationError('toolCallId', `agent "${agentId}" has no tool call ${quoted(toolCallId)}`);
-  }
-  const meant = callSeq === undefined ? calls : calls.filter((call) => call.callSeq === callSeq);
-  if (meant.length === 0) {
-    throw new ValidationError(
-      'callSeq',
-      `agent "${agentId}" has no tool call ${callSeq} with the id ${quoted(toolCallId)}`,
-    );
-  }
-  const awaiting = meant.find((call) => call.state === 'approval_required');
-  if (awaiting) return awaiting;
-  const decision = meant.find((call) => call.approval.decision !== undefined)?.approval.decision;
-  if (decision) throw new AlreadyDecidedError(agentId, toolCallId, decision);
-  throw new ValidationError(
-    'toolCallId',
-    `tool call ${quoted(toolCallId)} doesn't await a decision: it is ${meant[0]?.state}`,
-  );
 }

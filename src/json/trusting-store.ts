@@ -37,6 +37,7 @@ import type { Disk } from './disk.ts';
 import { readDocument } from './document-files.ts';
 import { deleteDocument, saveDocument } from './documents.ts';
 import { type Engine, newKey } from './engine.ts';
+import { inOrder } from './in-order.ts';
 import { planCommit, planCreation } from './plan-commit.ts';
 import { planDecision } from './plan-decision.ts';
 import { beginningOf, readEventPage } from './read-events.ts';
@@ -176,7 +177,7 @@ export class JsonTrustingStore implements TrustingStore {
       for (const held of state.documents.values()) {
         if (held.kind === kind) documents.push(await readDocument(this.#disk, directory, held));
       }
-      return documents;
+      return inOrder(documents, ({ name }) => name);
     });
   }
 

@@ -359,6 +359,7 @@ export function checkLease(agentId: string, lease: unknown): LeaseToken | undefi
     (typeof token !== 'object' && typeof token !== 'function') ||
     token === null ||
     typeof token.token !== 'number' ||
+    !Number.isSafeInteger(token.token) ||
     typeof token.holderId !== 'string'
   ) {
     throw new ValidationError(
@@ -369,6 +370,7 @@ export function checkLease(agentId: string, lease: unknown): LeaseToken | undefi
   if (token.agentId !== agentId) {
     throw new ValidationError('lease', `is a lease on agent "${token.agentId}", not on "${agentId}"`);
   }
+  validateName('lease.holderId', token.holderId);
   return { agentId, token: token.token, holderId: token.holderId };
 }
 

@@ -232,11 +232,15 @@ export class SqlTrustingStore implements TrustingExtendedStore {
     const {
       context: { directory, driver },
       committer,
+      leases,
     } = this.engine;
     return committer.exclusively(agentId, async () => {
       directory.forget(agentId);
       const keys = await directory.find(agentId);
-      if (keys) await driver.transact(() => deleteAgent(agentId, keys));
+      if (keys) {
+        await driver.transact(() => deleteAgent(agentId, keys));
+        leases.held.dropOf(keys);
+      }
       directory.forget(agentId);
       committer.forget(agentId);
     });

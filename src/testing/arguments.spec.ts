@@ -388,6 +388,13 @@ function passedBack(spec: Spec): void {
     for (const bad of [null, 5, 'lease', {}, { agentId: 'a' }, { ...lease, token: '1' }, new Date()]) {
       await refused(store.appendMessages('a', [user('x')], { lease: wrong(bad) }), 'lease');
     }
+    for (const token of [1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 63]) {
+      await refused(store.appendMessages('a', [user('x')], { lease: { ...lease, token } }), 'lease');
+    }
+    for (const holderId of ['', 'a\u0000b', '\ud800', 'x'.repeat(256)]) {
+      const made = store.commit('a', { messages: [user('x')], lease: { ...lease, holderId } });
+      await refused(made, 'lease.holderId');
+    }
     await lease.release();
   });
 }

@@ -271,8 +271,12 @@ function refusals(spec: Spec): void {
     await createAgent(store, 'a', [user('go'), asks('pending')]);
     await assert.rejects(store.decideApproval('nobody', 'x', { decision: 'allow' }), AgentNotFoundError);
     await refused(store.decideApproval('a', 'no such call', { decision: 'allow' }), 'toolCallId');
-    await refused(store.decideApproval('a', 'pending', { decision: 'allow' }));
-    await refused(store.decideApproval('a', 'pending', { decision: 'allow', callSeq: 7 }));
+    await refused(store.decideApproval('a', 'pending', { decision: 'allow' }), 'toolCallId');
+    await refused(store.decideApproval('a', 'pending', { decision: 'allow', callSeq: 7 }), 'callSeq');
+    await assert.rejects(
+      store.decideApproval('a', 'pending', { decision: 'deny' }),
+      /of agent "a" awaits no/,
+    );
     assert.equal((await callOf(await context.reopen(), 'a')).state, 'pending');
   });
 

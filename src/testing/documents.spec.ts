@@ -78,6 +78,19 @@ export function documentsSpec(spec: Spec): void {
       assert.equal((await again.loadDocument('b', FILE, 'src/a.ts'))?.content, 'another agent');
     });
 
+    spec.test('are listed in the order of the bytes of their names', async ({ store }) => {
+      await createAgent(store, 'a');
+      const inOrder = [' ', '/', 'Z', 'a', 'a/b', 'e\u0301', '\u00e9', '\uffff', '\u{1f600}'];
+      for (const name of inOrder.toReversed()) {
+        await store.saveDocument('a', { kind: FILE, name, content: name });
+      }
+      const listed = await store.listDocuments('a', FILE);
+      assert.deepEqual(
+        listed.map(({ name }) => name),
+        inOrder,
+      );
+    });
+
     spec.test('are deleted one by one', async ({ store, reopen }) => {
       await createAgent(store, 'a');
       for (const name of ['x', 'y']) await store.saveDocument('a', { kind: FILE, name, content: name });

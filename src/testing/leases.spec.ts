@@ -215,9 +215,16 @@ function runningOut(spec: Spec): void {
   spec.test('end with their agent: one created anew revives none', async (context) => {
     const { store } = context;
     await createAgent(store, 'a');
+    await createAgent(store, 'b');
     const lease = await store.acquireAgentLock('a');
+    const other = await store.acquireAgentLock('b');
     await store.delete('a');
+    // The store that deleted it needn't wait for a renewal to know.
+    assert.equal(lease.signal.aborted, true);
+    assert.match(String(lease.signal.reason), /its agent was deleted/);
+    assert.equal(other.signal.aborted, false);
     await assert.rejects(store.appendMessages('a', [user('x')], { lease }), AgentNotFoundError);
+    await lease.release();
     await createAgent(store, 'a');
     await everyWriteIsRefused(store, 'a', lease);
     const next = await store.acquireAgentLock('a');

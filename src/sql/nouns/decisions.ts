@@ -1,6 +1,5 @@
-import { AlreadyDecidedError, quoted, ValidationError } from '../../errors.ts';
 import type { CallState } from '../../model/call-book.ts';
-import { decidedCall } from '../../model/decided-call.ts';
+import { awaitingCall, decidedCall } from '../../model/decided-call.ts';
 import { decisionEvent } from '../../model/decision-event.ts';
 import type { EncodedEvent } from '../../model/encode-commit.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
@@ -29,11 +28,11 @@ export function* decide(
   const state = yield* lockedState(keys);
   if (!state) return undefined;
   const found = yield* lookUpInChain(state, { ids: new Set([toolCallId]), seqs: new Set() });
-  const calls = found
-    .filter((call) => decision.callSeq === undefined || call.callSeq === decision.callSeq)
-    .sort((a, b) => b.callSeq - a.callSeq);
-  const call = calls.find((candidate) => candidate.state === 'approval_required');
-  if (!call) throw whyNot(agentId, toolCallId, calls);
+  const call = awaitingCall(
+    agentId,
+    decision,
+    found.filter((one) => one.toolCallId === toolCallId).sort((a, b) => b.callSeq - a.callSeq),
+  );
 
   const at = Math.max(now, state.head.lastAt);
   const decided = decidedCall(call, decision, at);
@@ -77,16 +76,4 @@ function* lockedState(keys: AgentKeys): Script<AgentState | undefined> {
     const state = yield* readState(keys);
     if (!state || state.head.branch === seen.head.branch) return state;
   }
-}
-
-function whyNot(agentId: string, toolCallId: string, calls: CallState[]): Error {
-  const decided = calls.find((call) => call.approval.decision !== undefined);
-  if (decided) return new AlreadyDecidedError(agentId, toolCallId, String(decided.approval.decision));
-  const [newest] = calls;
-  if (!newest)
-    return new ValidationError('toolCallId', `agent "${agentId}" has no tool call ${quoted(toolCallId)}`);
-  return new ValidationError(
-    'toolCallId',
-    `tool call ${quoted(toolCallId)} of agent "${agentId}" awaits no approval: it is ${newest.state}`,
-  );
 }

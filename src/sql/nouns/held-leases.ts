@@ -12,6 +12,7 @@ import { leaseHandle } from '../../store/lease-handle.ts';
 import { lookingSignal } from '../../store/looking-signal.ts';
 import type { AgentLease } from '../../store/store.ts';
 import { forgetHere, noteHere } from '../../store/this-holder.ts';
+import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
 import { type Grant, releaseLeases, renewLeases } from './lease-statements.ts';
 
@@ -86,6 +87,16 @@ export class HeldLeases {
       signal: lookingSignal(held.abort.signal, () => this.#look(held)),
       release: () => this.#release(held),
     });
+  }
+
+  /** The agent was deleted by this store: nobody need wait for the next renewal to hear of it. */
+  dropOf({ tree, agent }: AgentKeys): void {
+    for (const held of this.#held) {
+      const { keys } = held.grant;
+      if (keys.tree !== tree || keys.agent !== agent) continue;
+      held.gone = true;
+      this.#drop(held, 'its agent was deleted');
+    }
   }
 
   async releaseAll(): Promise<void> {
