@@ -3,9 +3,9 @@ import type { Shapes, SqlValue } from '../sql/driver.ts';
 import type { Shape } from '../sql/statement.ts';
 import { LAST_WORD_MS } from './cancel.ts';
 import { isCancelled, saysNothingStored, sparesSession } from './errors.ts';
-import { GivenUp } from './given-up.ts';
+import { abortedBefore, GivenUp } from './given-up.ts';
 import { roomForName } from './prepared-names.ts';
-import { type Limit, StatementWait } from './statement-wait.ts';
+import { type Limit, signalOf, StatementWait } from './statement-wait.ts';
 import type { Waits } from './waits.ts';
 
 /** What a connection needs of the store that works on it. */
@@ -134,7 +134,8 @@ export class Connection {
    * took 90 MB with them instead of 33.
    */
   #query<R>(config: QueryConfig & { rowMode?: 'array' }, limit: Limit): Promise<R[]> {
-    if ('until' in limit && limit.until?.aborted) return Promise.reject(abortedBefore(limit.until));
+    const signal = signalOf(limit);
+    if (signal?.aborted) return Promise.reject(abortedBefore(signal));
     return new Promise((resolve, reject) => {
       const wait = new StatementWait(limit, this.#surroundings.waits, {
         cancel: () => {
@@ -168,9 +169,4 @@ export class Connection {
       this.#unfit ??= error;
     });
   }
-}
-
-/** It isn't sent, so nothing happens. */
-function abortedBefore(signal: AbortSignal): GivenUp {
-  return new GivenUp({ kind: 'aborted', reason: signal.reason }, { answered: true });
 }

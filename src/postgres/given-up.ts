@@ -23,3 +23,8 @@ export class GivenUp extends Error {
     this.answered = options.answered;
   }
 }
+
+/** By a signal that has aborted: nothing was sent, so nothing happened. */
+export function abortedBefore(signal: AbortSignal): GivenUp {
+  return new GivenUp({ kind: 'aborted', reason: signal.reason }, { answered: true });
+}

@@ -2,8 +2,8 @@ import type { Pool } from 'pg';
 import { Connection, type Surroundings } from './connection.ts';
 import { isConnectionTimeout } from './errors.ts';
 import { type Gate, gateOf, type Turn, type Wait } from './gate.ts';
-import { GivenUp } from './given-up.ts';
-import type { Limit } from './statement-wait.ts';
+import { abortedBefore, GivenUp } from './given-up.ts';
+import { type Limit, signalOf } from './statement-wait.ts';
 
 /** Where units of work get their connection, and give it back. */
 export interface Source {
@@ -29,6 +29,9 @@ export class Line implements Source {
   }
 
   async take(limit: Limit, wait: Wait): Promise<Connection> {
+    // A signal that has aborted says so to nobody who begins to listen.
+    const signal = signalOf(limit);
+    if (signal?.aborted) throw abortedBefore(signal);
     const turn =
       this.#gate.enter() ?? (await this.#gate.turn(wait, (refuse) => this.#endEarly(limit, refuse)));
     return this.#checkOut(turn, limit, wait.patienceMs);
@@ -69,6 +72,11 @@ export class Line implements Source {
    * listens for ends the process. A promise's `then` is too late.
    */
   #checkOut(turn: Turn | undefined, limit: Limit, patienceMs: number): Promise<Connection> {
+    const signal = signalOf(limit);
+    if (signal?.aborted) {
+      if (turn) this.#gate.leaveUnserved();
+      return Promise.reject(abortedBefore(signal));
+    }
     return new Promise((resolve, reject) => {
       let waiting = true;
       const over = () => {
@@ -109,9 +117,9 @@ export class Line implements Source {
     const { waits } = this.#surroundings;
     const close = () => refuse(new GivenUp({ kind: 'closed' }, { answered: false }));
     waits.add(close);
-    const signal = 'until' in limit ? limit.until : undefined;
+    const signal = signalOf(limit);
     if (!signal) return () => waits.delete(close);
-    const abort = () => refuse(new GivenUp({ kind: 'aborted', reason: signal.reason }, { answered: true }));
+    const abort = () => refuse(abortedBefore(signal));
     signal.addEventListener('abort', abort);
     return () => {
       waits.delete(close);

@@ -8,6 +8,11 @@ export type Limit =
   | { readonly timeoutMs: number }
   | { readonly until: AbortSignal | undefined; readonly probe: Probe };
 
+/** Ends the wait before its time. */
+export function signalOf(limit: Limit): AbortSignal | undefined {
+  return 'until' in limit ? limit.until : undefined;
+}
+
 export interface Waiter {
   /** The wait is over for the caller: the server is to be asked to cancel. Its last word may still come. */
   cancel(): void;
@@ -59,7 +64,7 @@ export class StatementWait {
   };
 
   readonly #abort = (): void => {
-    if ('until' in this.#limit) this.#giveUp({ kind: 'aborted', reason: this.#limit.until?.reason });
+    this.#giveUp({ kind: 'aborted', reason: signalOf(this.#limit)?.reason });
   };
 
   async #ask(probe: Probe): Promise<void> {
@@ -82,6 +87,6 @@ export class StatementWait {
   #stopWatching(): void {
     // It clears intervals as well.
     clearTimeout(this.#timer);
-    if ('until' in this.#limit) this.#limit.until?.removeEventListener('abort', this.#abort);
+    signalOf(this.#limit)?.removeEventListener('abort', this.#abort);
   }
 }

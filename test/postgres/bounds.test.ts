@@ -241,6 +241,23 @@ describe('P1 what may rightly take long', () => {
     expect(errors).toHaveLength(under.length);
   });
 
+  it('ends at once where the signal has aborted before, although nobody gets a connection', async () => {
+    const { store, network } = await behindNetwork(1, 60_000);
+    const ended = new Error('enough');
+    network.swallow();
+    const inTheWay = store.list().catch(() => undefined);
+    const calls = [
+      store.aggregateStats({}, { signal: AbortSignal.abort(ended) }),
+      store.batchFork('a', 2, { signal: AbortSignal.abort(ended) }),
+      store.checkConsistency({ signal: AbortSignal.abort(ended) }),
+      collect(store.iterateMessages({}, { signal: AbortSignal.abort(ended) })),
+    ];
+    const { errors } = await within(outcomes<unknown>(calls), 'the calls', 2_000);
+    expect(errors).toEqual(calls.map(() => ended));
+    network.cutAll();
+    await inTheWay;
+  });
+
   it('is left unknown by the signal only where the server had it, and says nothing', async () => {
     const { store, network } = await behindNetwork(1, 60_000);
     await store.batchFork('a', 2);
@@ -362,6 +379,30 @@ describe('P1 writes to one agent that wait for each other', () => {
     expect(others).toHaveLength(4);
     for (const error of others) {
       expect(error).toMatchObject({ code: 'STORE_BUSY', outcome: 'none', cause: first });
+    }
+  });
+});
+
+describe('P1 forks of one agent that are asked for at the same time', () => {
+  it('give up together, whatever positions they are of', async () => {
+    const { store, network } = await behindNetwork(2, 2 * CALL_MS);
+    const positions = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
+    for (const at of positions) await store.saveSnapshot('a', { id: at, messages: [user(at)] });
+    await store.fork('a');
+    network.swallow();
+    const forks = positions.map((at) => store.fork('a', { at }));
+    // Another write waits behind them.
+    const write = store.appendMessages('a', [user('y')]);
+    const { errors } = await within(outcomes<unknown>([...forks, write]), 'the forks', 2 * BOUND_MS);
+    const [first, ...others] = errors;
+    expect(first).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(others).toHaveLength(positions.length);
+    for (const error of others) {
+      expect(error).toMatchObject({
+        code: 'STORE_BUSY',
+        outcome: 'none',
+        message: expect.stringMatching(/This write waited/),
+      });
     }
   });
 });

@@ -1,6 +1,7 @@
 import { AgentNotFoundError, CorruptDataError } from '../../errors.ts';
 import type { CheckedCheck } from '../../store/arguments.ts';
 import type { ConsistencyIssue, ConsistencyReport } from '../../store/store.ts';
+import { unlessAborted } from '../../store/unless-aborted.ts';
 import { number, text } from '../codec.ts';
 import { BRANCH_RULES } from '../consistency/branches.ts';
 import { everyBrokenPayload } from '../consistency/every-payload.ts';
@@ -60,17 +61,6 @@ export async function checkConsistency(context: SqlContext, check: CheckedCheck)
     issues.push(next.value);
   }
   return { consistent: issues.length === 0, issues, checkedAt: new Date(context.driver.clock.now()) };
-}
-
-/** What is under way in the database goes on to its end, and nobody waits for it. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 async function* everyIssue(

@@ -1,6 +1,8 @@
 import { AgentExistsError } from '../../errors.ts';
 import { assertRoomForWrite } from '../../store/queues.ts';
+import { unlessAborted } from '../../store/unless-aborted.ts';
 import type { Committer } from '../commit/committer.ts';
+import { gaveUp, isLost } from '../commit/lost-wait.ts';
 import type { SqlContext } from '../context.ts';
 import { type Driver, UniqueViolation } from '../driver.ts';
 import { forkAgent } from './fork.ts';
@@ -15,6 +17,8 @@ interface Request {
   agentIds: string[];
   /** Many forks may take long: there is no time limit for them. */
   signal: AbortSignal | undefined;
+  /** Its turn has come, or will never come. */
+  begun(): void;
   resolve(agentIds: string[]): void;
   reject(error: unknown): void;
 }
@@ -24,6 +28,14 @@ interface Group {
   requests: Request[];
   /** The source's turn as it was promised; other writes that come later have theirs after it. */
   turn: Promise<unknown> | undefined;
+}
+
+/** Of a source: its forks, some after the others. */
+interface Turn {
+  readonly sourceId: string;
+  readonly since: number;
+  /** What some of them failed with after a wait in vain: those that are left don't wait as long each. */
+  lost: unknown;
 }
 
 /** More new agents than this don't make each of them cheaper, and they hold up the source's commits. */
@@ -46,8 +58,13 @@ export class Forks {
 
   /** New agents of these ids, all or none of them. */
   async create(sourceId: string, at: Position, agentIds: string[], signal?: AbortSignal): Promise<string[]> {
+    signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
-      this.#ask(sourceId, { at, agentIds, signal, resolve, reject });
+      // Until its turn comes nothing of it is sent, and the signal has the last word.
+      const abort = () => reject(signal?.reason);
+      const begun = () => signal?.removeEventListener('abort', abort);
+      signal?.addEventListener('abort', abort);
+      this.#ask(sourceId, { at, agentIds, signal, begun, resolve, reject });
     });
   }
 
@@ -68,39 +85,51 @@ export class Forks {
       begin();
       return this.#forkAll(sourceId, group.requests);
     });
-    // They settle their requests themselves; what fails is to get a turn.
+    // They settle their requests themselves, unless they get no turn.
     forked.catch((error: unknown) => {
       begin();
-      for (const { reject } of group.requests) reject(error);
+      for (const request of group.requests) {
+        request.begun();
+        request.reject(error);
+      }
     });
     group.turn = this.#committer.lastTurn(sourceId);
   }
 
-  /** Settles every request; never fails itself. */
+  /** Settles every request. Fails itself where the database was waited for in vain: whoever is next is to know. */
   async #forkAll(sourceId: string, requests: readonly Request[]): Promise<void> {
+    const turn: Turn = { sourceId, since: performance.now(), lost: undefined };
     for (const [at, alike] of byPosition(requests)) {
-      for (const some of portions(alike)) await this.#forkTogether(sourceId, at, some);
+      for (const some of portions(alike)) await this.#forkTogether(turn, at, some);
     }
+    if (turn.lost !== undefined) throw turn.lost;
   }
 
-  async #forkTogether(sourceId: string, at: Position, requests: readonly Request[]): Promise<void> {
+  async #forkTogether(turn: Turn, at: Position, requests: readonly Request[]): Promise<void> {
+    const { sourceId } = turn;
+    for (const request of requests) request.begun();
+    const start = performance.now();
+    if (turn.lost !== undefined) {
+      for (const { reject } of requests) reject(gaveUp(sourceId, turn.lost, start - turn.since));
+      return;
+    }
     try {
-      await this.#fork(
-        this.#driverFor(requests),
-        sourceId,
-        at,
-        requests.flatMap(({ agentIds }) => agentIds),
-      );
+      // What a signal ends is a portion of its own.
+      const [signal] = requests.map((request) => request.signal);
+      signal?.throwIfAborted();
+      const ids = requests.flatMap(({ agentIds }) => agentIds);
+      await this.#fork(this.#driverFor(requests), sourceId, at, ids, signal);
       for (const { agentIds, resolve } of requests) resolve(agentIds);
     } catch (error) {
       const taken = error instanceof UniqueViolation && error.table === 'directory';
       if (taken && requests.length > 1) {
         // Somebody's id is taken, which is nobody else's failure: nothing was written, so half by half.
         const half = Math.ceil(requests.length / 2);
-        await this.#forkTogether(sourceId, at, requests.slice(0, half));
-        await this.#forkTogether(sourceId, at, requests.slice(half));
+        await this.#forkTogether(turn, at, requests.slice(0, half));
+        await this.#forkTogether(turn, at, requests.slice(half));
         return;
       }
+      if (isLost(error, performance.now() - start)) turn.lost = error;
       for (const { agentIds, reject } of requests) {
         reject(taken ? new AgentExistsError(agentIds[0] ?? '') : error);
       }
@@ -116,9 +145,15 @@ export class Forks {
   }
 
   /** Reserves keys for the new agents, and forks them in one batch or, where that can't be, one transaction. */
-  async #fork(driver: Driver, sourceId: string, at: Position, agentIds: readonly string[]): Promise<void> {
+  async #fork(
+    driver: Driver,
+    sourceId: string,
+    at: Position,
+    agentIds: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { directory } = this.#context;
-    const newKeys = await directory.newKeys(2 * agentIds.length);
+    const newKeys = await unlessAborted(directory.newKeys(2 * agentIds.length), signal);
     const targets = agentIds.map((agentId, i): ForkTarget => {
       const [agent = 0, branch = 0] = newKeys.slice(2 * i);
       return { agentId, agent, branch };
