@@ -4,7 +4,7 @@ import { atLeast, atMost } from '../result.ts';
 import { type Bounds, METADATA, type Workload } from '../workload.ts';
 
 const BOUNDS: Bounds = { sqlite: atLeast(0.5), postgres: atLeast(0.5) };
-const READ_BOUNDS: Bounds = { sqlite: atMost(2), postgres: atMost(2) };
+const READ_BOUNDS: Bounds = { sqlite: atMost(2), postgres: atMost(2), json: atMost(3) };
 /** Of the bare driver: one transaction, or one statement, for each. */
 const BATCH = 1_000;
 

@@ -4,6 +4,8 @@ export interface EventLine {
   readonly place: Place;
   /** The cursor before the line's first event. */
   readonly before: number;
+  /** The cursor of the line's last event. */
+  readonly last: number;
 }
 
 /** Where an agent's events lie in its log. Their payloads stay on disk. */
@@ -47,7 +49,9 @@ export class EventIndex {
     const offset = this.#offsets[at];
     const length = this.#lengths[at];
     const previous = this.#previous[at];
-    if (offset === undefined || length === undefined || previous === undefined) return undefined;
-    return { place: { offset, length, previous }, before: this.#last[at - 1] ?? 0 };
+    const last = this.#last[at];
+    if (offset === undefined || length === undefined || previous === undefined || last === undefined)
+      return undefined;
+    return { place: { offset, length, previous }, before: this.#last[at - 1] ?? 0, last };
   }
 }

@@ -8,6 +8,8 @@ export type Format = 1 | 2;
 export const FORMAT: Format = 2;
 
 const CHUNK_BYTES = 1 << 20;
+/** To read what lies between costs less than to read twice. */
+const MAX_GAP_BYTES = 16 << 10;
 const NEWLINE = 10;
 /** `["`, the checksum, and then what it covers. */
 const OPENING = '["';
@@ -138,18 +140,42 @@ export async function scanLines(
   return result;
 }
 
-/** Reads a line again whose place is known. */
-export async function readLine(
+/** Reads lines again whose places are known, in the order in which they are asked for. */
+export async function readLines(
   handle: FileHandle,
   path: string,
-  place: Place,
+  places: readonly Place[],
   format: Format,
-): Promise<string> {
-  const line = Buffer.allocUnsafe(place.length);
-  const { bytesRead } = await handle.read(line, 0, place.length, place.offset);
-  const read = bytesRead === place.length ? unframe(line, place.previous, format) : undefined;
-  if (!read) throw damaged(path, place.offset);
-  return read.text;
+): Promise<string[]> {
+  const texts: string[] = [];
+  for (let from = 0; from < places.length; ) {
+    const { to, offset, end } = together(places, from);
+    const bytes = Buffer.allocUnsafe(end - offset);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset);
+    for (const place of places.slice(from, to)) {
+      const start = place.offset - offset;
+      const line = bytes.subarray(start, start + place.length);
+      const read = start + place.length <= bytesRead ? unframe(line, place.previous, format) : undefined;
+      if (!read) throw damaged(path, place.offset);
+      texts.push(read.text);
+    }
+    from = to;
+  }
+  return texts;
+}
+
+/** As many of the places from one on as lie close enough to be read at once, and where they do. */
+function together(places: readonly Place[], from: number): { to: number; offset: number; end: number } {
+  let to = from;
+  let [offset, end] = [Number.POSITIVE_INFINITY, 0];
+  for (; to < places.length; to += 1) {
+    const { offset: begins, length } = places[to] as Place;
+    const isFar = begins > end + MAX_GAP_BYTES || begins + length < offset - MAX_GAP_BYTES;
+    if (to > from && (isFar || end - offset >= CHUNK_BYTES)) break;
+    offset = Math.min(offset, begins);
+    end = Math.max(end, begins + length);
+  }
+  return { to, offset, end };
 }
 
 export function damaged(path: string, offset: number, cause?: unknown): CorruptDataError {

@@ -1,7 +1,7 @@
 import type { Disk } from './disk.ts';
 import { encodeLine } from './entry.ts';
 import { outcomeUnknown } from './file-errors.ts';
-import { type Format, frame, type Place, readLine, type ScanResult } from './lines.ts';
+import { type Format, frame, type Place, readLines, type ScanResult } from './lines.ts';
 import type { KeptFile } from './open-files.ts';
 
 export type Durability = 'full' | 'normal';
@@ -94,8 +94,9 @@ export class LogFile {
     this.#refused = false;
   }
 
-  read(place: Place): Promise<string> {
-    return this.#file.use((handle) => readLine(handle, this.path, place, this.format));
+  /** The texts of these lines; what lies close together is read at once. */
+  read(places: readonly Place[]): Promise<string[]> {
+    return this.#file.use((handle) => readLines(handle, this.path, places, this.format));
   }
 
   /** Whatever the durability: for what other files rely on. */

@@ -2,7 +2,7 @@ import type { NewEvent, StoredEvent } from '../model/agent.ts';
 import { appendAll } from '../model/lists.ts';
 import type { EventQuery } from '../store/validate-filter.ts';
 import type { OpenAgent } from './agent-files.ts';
-import type { EventLine } from './event-index.ts';
+import type { EventIndex, EventLine } from './event-index.ts';
 import { Fields } from './fields.ts';
 
 /** Read in pieces of about this size, between which others get their turn. */
@@ -21,31 +21,50 @@ export function beginningOf({ since, order }: EventQuery): number {
 
 /** The events from a cursor on, in their order, as many as lie in the next piece of the log. */
 export async function readEventPage(agent: OpenAgent, from: number, query: EventQuery): Promise<EventPage> {
-  const { since, channel, order } = query;
+  const { lines, next } = linesFrom(agent.events, from, query);
+  const texts = await agent.log.read(lines.map(({ place }) => place));
   const events: StoredEvent[] = [];
-  let next = from;
-  for (let bytes = 0; bytes < PAGE_BYTES; ) {
-    const line = order === 'asc' ? agent.events.after(next) : agent.events.before(next);
-    if (!line || (order === 'desc' && next <= since + 1)) return { events, next: undefined };
-    bytes += line.place.length;
-    const all = await eventsOf(agent, line);
-    const wanted = all.filter(
-      ({ cursor, event }) =>
-        cursor > since &&
-        (order === 'asc' ? cursor > next : cursor < next) &&
-        (channel === undefined || event.channel === channel),
-    );
-    appendAll(events, order === 'asc' ? wanted : wanted.reverse());
-    next = order === 'asc' ? line.before + all.length : line.before + 1;
+  for (const [i, line] of lines.entries()) {
+    const wanted = wantedOf(eventsOf(texts[i] ?? '', line), from, query);
+    appendAll(events, query.order === 'asc' ? wanted : wanted.reverse());
   }
   return { events, next };
 }
 
-async function eventsOf(agent: OpenAgent, line: EventLine): Promise<StoredEvent[]> {
+function linesFrom(
+  index: EventIndex,
+  from: number,
+  { since, order }: EventQuery,
+): { lines: EventLine[]; next: number | undefined } {
+  const lines: EventLine[] = [];
+  let next = from;
+  for (let bytes = 0; bytes < PAGE_BYTES; ) {
+    const line = order === 'asc' ? index.after(next) : index.before(next);
+    if (!line || (order === 'desc' && next <= since + 1)) return { lines, next: undefined };
+    lines.push(line);
+    bytes += line.place.length;
+    next = order === 'asc' ? line.last : line.before + 1;
+  }
+  return { lines, next };
+}
+
+function wantedOf(
+  events: readonly StoredEvent[],
+  from: number,
+  { since, channel, order }: EventQuery,
+): StoredEvent[] {
+  return events.filter(
+    ({ cursor, event }) =>
+      cursor > since &&
+      (order === 'asc' ? cursor > from : cursor < from) &&
+      (channel === undefined || event.channel === channel),
+  );
+}
+
+function eventsOf(text: string, { before }: EventLine): StoredEvent[] {
   const events: StoredEvent[] = [];
-  let seq = line.before;
-  const entries: unknown = JSON.parse(await agent.log.read(line.place));
-  for (const entry of entries as unknown[]) {
+  let seq = before;
+  for (const entry of JSON.parse(text) as unknown[]) {
     const fields = new Fields(entry, 'entry');
     if (!fields.has('events')) continue;
     const timestamp = fields.integer('at');

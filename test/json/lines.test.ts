@@ -7,7 +7,7 @@ import {
   frame,
   frameAll,
   type Line,
-  readLine,
+  readLines,
   type ScanResult,
   scanLines,
   unframe,
@@ -79,7 +79,9 @@ describe('a line', () => {
       const { lines, result, ...rest } = await scan(size);
       expect(rest.texts).toEqual(texts);
       expect(result).toMatchObject({ format: 2, torn: false, end: frameAll(texts).length });
-      for (const line of lines) expect(await readLine(handle, path, line, result.format)).toBe(line.text);
+      expect(await readLines(handle, path, lines, result.format)).toEqual(lines.map(({ text }) => text));
+      const last = lines.slice(-1);
+      expect(await readLines(handle, path, last, result.format)).toEqual(last.map(({ text }) => text));
     }
   });
 });
@@ -183,7 +185,9 @@ describe('a file of 3.0.0-alpha.1', () => {
       const { texts, lines, result } = await scan(size);
       expect(texts).toEqual(TEXTS);
       expect(result).toMatchObject({ format: 1, torn: false });
-      for (const line of lines) expect(await readLine(handle, path, line, 1)).toBe(line.text);
+      expect(await readLines(handle, path, lines.toReversed(), 1)).toEqual(
+        lines.map(({ text }) => text).reverse(),
+      );
     }
   });
 
