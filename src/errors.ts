@@ -30,6 +30,9 @@ export class StoreConfigError extends KodeError {
 
 /** A value given to the store can't be stored or isn't understood. `field` is the path of the value. */
 export class ValidationError extends KodeError {
+  /**
+   * Path of the refused value: an argument, and the keys and places below it (`messages[2].content[0].id`).
+   */
   readonly field: string;
 
   constructor(field: string, problem: string, options?: { cause?: unknown }) {
@@ -38,7 +41,9 @@ export class ValidationError extends KodeError {
   }
 }
 
+/** The store has no agent with this id. */
 export class AgentNotFoundError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string) {
@@ -50,7 +55,11 @@ export class AgentNotFoundError extends KodeError {
   }
 }
 
+/**
+ * There is an agent with this id already: a commit with `expectedVersion: 0`, or a fork, was to create it.
+ */
 export class AgentExistsError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string) {
@@ -64,8 +73,11 @@ export class AgentExistsError extends KodeError {
 
 /** Somebody else committed first. Nothing of the refused commit was stored. */
 export class VersionConflictError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
+  /** The commit's `expectedVersion`. */
   readonly expected: number;
+  /** The version that the agent has. */
   readonly actual: number;
 
   constructor(agentId: string, expected: number, actual: number) {
@@ -79,8 +91,11 @@ export class VersionConflictError extends KodeError {
   }
 }
 
+/** The approval of this call was decided before, by whomever. A decision is final. */
 export class AlreadyDecidedError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
+  /** The call that was to be decided. */
   readonly toolCallId: string;
 
   constructor(agentId: string, toolCallId: string, decision: string) {
@@ -95,7 +110,9 @@ export class AlreadyDecidedError extends KodeError {
 
 /** Who holds a lease. */
 export interface LeaseHolder {
+  /** The machine's host name. */
   readonly host: string;
+  /** The process, as its machine counts it. */
   readonly pid: number;
   /** What the application calls it: the option `holder` of the store, or of the call that got the lease. */
   readonly name?: string;
@@ -103,6 +120,7 @@ export interface LeaseHolder {
 
 /** A lease that stands in a call's way, as far as it is known. */
 export interface StandingLease {
+  /** Undefined where the store knows only that somebody holds it. */
   readonly holder?: LeaseHolder | undefined;
   /** When it ends unless it is renewed. */
   readonly expiresAt?: Date | undefined;
@@ -112,6 +130,7 @@ export interface StandingLease {
 
 /** The write needs the agent's lease, and the caller doesn't hold it (any more). */
 export class LeaseNotHeldError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
   /** Who holds the lease, where that is known. */
   readonly holder: LeaseHolder | undefined;
@@ -136,6 +155,7 @@ export class LeaseNotHeldError extends KodeError {
 
 /** Somebody else holds the agent's lease, and held it for as long as the call waited. */
 export class LockTimeoutError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
   /** Who holds the lease, where that is known. */
   readonly holder: LeaseHolder | undefined;
@@ -169,7 +189,9 @@ function describeEnd({ expiresAt }: StandingLease): string {
 
 /** Retention removed events that the reader hasn't seen: it can't go on without a gap. */
 export class EventsPrunedError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
+  /** Cursor of the oldest event that is left: reading goes on after `oldestCursor - 1`. */
   readonly oldestCursor: number;
 
   constructor(agentId: string, since: number, oldestCursor: number) {
@@ -209,6 +231,7 @@ export class StoreBusyError extends KodeError {
   }
 }
 
+/** The call came after `close()`. */
 export class StoreClosedError extends KodeError {
   constructor() {
     super('STORE_CLOSED', 'This store is closed. Open a new one with createExtendedStore().');

@@ -38,10 +38,30 @@ export type { UIMessage, UIMessageChunk, UIMessageMetadata } from './agent/trans
 export { toUIMessages, type UIMessagesOptions } from './agent/translate/ui-messages.ts';
 export { toUIMessageStream, type UIMessageStreamOptions } from './agent/translate/ui-stream.ts';
 export type { TurnResult } from './agent/turn.ts';
-export * from './errors.ts';
+export {
+  AgentExistsError,
+  AgentNotFoundError,
+  AlreadyDecidedError,
+  CorruptDataError,
+  EventsPrunedError,
+  KodeError,
+  type LeaseHolder,
+  LeaseNotHeldError,
+  LockTimeoutError,
+  SchemaVersionError,
+  StoreBusyError,
+  StoreClosedError,
+  StoreConfigError,
+  StoreReadOnlyError,
+  StoreUnavailableError,
+  ValidationError,
+  VersionConflictError,
+  type WriteOutcome,
+} from './errors.ts';
 export { JSONStore } from './json/store.ts';
 export type {
   AgentDocument,
+  AgentFailure,
   AgentInfo,
   AgentInfoInput,
   AgentStatus,
@@ -91,6 +111,7 @@ export type { PostgresOptions } from './postgres/options.ts';
 export { PostgresStore } from './postgres/store.ts';
 export { SqliteStore } from './sqlite/store.ts';
 export type {
+  JSONStoreOptions,
   JsonConfig,
   PostgresConfig,
   PostgresConnection,

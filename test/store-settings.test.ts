@@ -89,6 +89,21 @@ describe('A3 what a store is made with', () => {
     });
   });
 
+  it.each([
+    ['callTimeoutMs', 0],
+    ['maxQueuedCalls', 0],
+    ['prepare', 'never'],
+    ['readConnection', 'mysql://x'],
+    ['schema', 'pg_own'],
+    ['holder', ''],
+  ])('every option of a PostgreSQL store in a configuration: %s', async (option, wrong) => {
+    const config = { type: 'postgres', connection: 'postgres://localhost/d', [option]: wrong } as Anything;
+    await expect(createExtendedStore(config)).rejects.toMatchObject({
+      code: 'STORE_CONFIG',
+      message: expect.not.stringContaining('is no '),
+    });
+  });
+
   it("leaves alone what is the driver's", async () => {
     const store = new PostgresStore({ ...good, ssl: false, application_name: 'x', allowExitOnIdle: true });
     await store.close();

@@ -15,8 +15,11 @@ import type { UIMessageStreamOptions } from './translate/ui-stream.ts';
 
 /** Who and why: what may be said of a decision beside the decision. */
 export interface DecisionNote {
+  /** Who decided: stored with the decision. */
   by?: string;
+  /** Why. The model is told it with a denial. */
   note?: string;
+  /** Names the call where its `toolCallId` repeats. */
   callSeq?: number;
 }
 

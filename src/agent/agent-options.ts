@@ -3,6 +3,7 @@ import type { AgentLease, Store } from '../store/store.ts';
 import type { LanguageModel } from './model.ts';
 import type { AgentTemplate } from './template.ts';
 
+/** The model, and the lease, of an agent that is opened. One of `provider` and `model` must be given. */
 export interface ModelOption {
   /** A language model of the AI SDK. */
   provider?: LanguageModel | undefined;
@@ -14,16 +15,23 @@ export interface ModelOption {
   holder?: string | undefined;
 }
 
+/** Options of `Agent.create`. */
 export interface CreateOptions extends ModelOption {
+  /** Where the agent is kept. */
   store: Store;
+  /** What kind of agent it is. Its `id` is stored, the rest is given again by each process. */
   template: AgentTemplate;
   /** Default: a new one. */
   agentId?: string | undefined;
+  /** Whose agent it is, for filters: 1 to 255 bytes. */
   userId?: string | undefined;
+  /** An object of the caller's, for filters. Default: `{}`. */
   metadata?: Record<string, unknown> | undefined;
 }
 
+/** Options of `Agent.resume`. */
 export interface ResumeOptions extends ModelOption {
+  /** Where the agent is kept. */
   store: Store;
   /** The template, or a function that chooses it by what is stored of the agent. */
   template: AgentTemplate | ((info: AgentInfo) => AgentTemplate);
@@ -33,11 +41,15 @@ export interface ResumeOptions extends ModelOption {
   waitMs?: number | undefined;
 }
 
+/** Options of `Agent.open`: those of `Agent.resume`, and what a new agent gets. */
 export interface OpenOptions extends ResumeOptions {
+  /** Whose agent it is, if it is new. */
   userId?: string | undefined;
+  /** An object of the caller's, if the agent is new. */
   metadata?: Record<string, unknown> | undefined;
 }
 
+/** Options of `send`, `run` and `stream`. */
 export interface TurnOptions {
   /** Interrupts the turn; what had arrived is kept. */
   signal?: AbortSignal | undefined;

@@ -138,6 +138,7 @@ export class Agent {
     return new Agent(parts);
   }
 
+  /** The agent's id in its store. */
   get agentId(): string {
     return this.#parts.journal.agentId;
   }
@@ -282,6 +283,7 @@ export class Agent {
     return this.#closed;
   }
 
+  /** The same as `close()`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

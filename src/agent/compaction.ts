@@ -9,6 +9,7 @@ import { record, type Turn } from './turn.ts';
 export interface CompactionResult {
   /** The model no longer sees the messages before this one; `loadMessages` still gives them. */
   seq: number;
+  /** What the model wrote in their place. */
   summary: string;
 }
 

@@ -3,7 +3,9 @@ import type { ToolCallRecord } from '../model/tool-call.ts';
 
 /** The agent waits for decisions: `calls` says on which. Decide each, then call `run()`. */
 export class ApprovalRequiredError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
+  /** The calls that wait, in the order of `callSeq`. */
   readonly calls: readonly ToolCallRecord[];
 
   constructor(agentId: string, calls: readonly ToolCallRecord[]) {
@@ -19,6 +21,7 @@ export class ApprovalRequiredError extends KodeError {
 
 /** Another turn of this agent is under way, or too many wait for it to end. */
 export class AgentBusyError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string, waiting = 0) {
@@ -32,7 +35,9 @@ export class AgentBusyError extends KodeError {
   }
 }
 
+/** The call came after `agent.close()`. */
 export class AgentClosedError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string) {
@@ -43,6 +48,7 @@ export class AgentClosedError extends KodeError {
 
 /** The turn was stopped by its signal or by `interrupt()`. What had arrived is stored. */
 export class TurnInterruptedError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string) {
@@ -59,6 +65,7 @@ export class TurnInterruptedError extends KodeError {
  * stored: `followAgent` gives the parts from any cursor on.
  */
 export class SlowReaderError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string, unread: number) {
@@ -72,6 +79,7 @@ export class SlowReaderError extends KodeError {
 
 /** The model still called tools after as many steps as the template allows. */
 export class MaxStepsError extends KodeError {
+  /** The agent that the call was about. */
   readonly agentId: string;
 
   constructor(agentId: string) {

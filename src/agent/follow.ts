@@ -4,6 +4,7 @@ import { checkFollowOptions, checkStore } from './agent-arguments.ts';
 import type { AgentStreamPart } from './stream-part.ts';
 import { isAnswerDelta, isTurnEvent, TurnReader } from './turn-reader.ts';
 
+/** Options of `followAgent`. */
 export interface FollowOptions {
   /** The cursor of the last part that was seen: goes on after it. Default: the beginning of the turn under way. */
   since?: number | undefined;

@@ -3,26 +3,39 @@ export type TurnStatus = 'completed' | 'awaiting_approval' | 'interrupted' | 'ma
 
 /** Tokens of a step or a turn; what the provider doesn't tell is absent. */
 export interface TokenUsage {
+  /** Of all prompts, cached ones included. */
   inputTokens?: number;
+  /** Of all answers, reasoning included. */
   outputTokens?: number;
+  /** Those of `inputTokens` that came from a cache of the provider. */
   cachedTokens?: number;
+  /** Those of `outputTokens` that were spent on reasoning. */
   reasoningTokens?: number;
 }
 
+/** What the parts about a tool call have in common. */
 interface CallName {
+  /** The model's name for the call; may repeat within one agent. */
   toolCallId: string;
+  /** The tool's name, as the model wrote it. */
   toolName: string;
+  /** As the model wrote it. */
   input: unknown;
   /** The call's ordinal within its agent. */
   callSeq: number;
+  /** The provider ran the tool itself (web search and the like). */
   providerExecuted?: boolean;
 }
 
+/** What the parts of one streamed text, or of one streamed input, have in common. */
 interface Streamed {
+  /** Tells texts apart that are streamed side by side; for a tool input, the id of its call. */
   id: string;
+  /** What the provider added, by the provider's name. */
   providerMetadata?: Record<string, unknown>;
 }
 
+/** The parts by `type`. Each is described in the reference of the agent. */
 type Part =
   | { type: 'start'; turnId: string }
   | { type: 'start-step'; stepNumber: number }

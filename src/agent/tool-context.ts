@@ -3,17 +3,21 @@ import type { LanguageModel } from './model.ts';
 import type { AgentTemplate } from './template.ts';
 import type { ModelMessage } from './translate/model-message.ts';
 
+/** Options of `context.spawn`. */
 export interface SpawnOptions {
   /** Distinguishes several helpers of one call. Default: they are counted in the order of their start. */
   key?: string | undefined;
   /** Another model than the parent's. */
   provider?: LanguageModel | undefined;
+  /** The helper's metadata, if it is new. */
   metadata?: Record<string, unknown> | undefined;
 }
 
 /** What a tool gets beside its input. It suits tools of the AI SDK, too. */
 export interface ToolContext {
+  /** The agent whose turn it is. */
   readonly agentId: string;
+  /** The model's name for the call; may repeat within one agent. */
   readonly toolCallId: string;
   /** The call's ordinal within its agent. */
   readonly callSeq: number;

@@ -8,6 +8,7 @@ import type { ToolContext } from './tool-context.ts';
 
 /** How a turn ended, and what it said. */
 export interface TurnResult {
+  /** How it ended. What isn't `completed` goes on with `run()`; `awaiting_approval` after the decisions. */
   status: TurnStatus;
   /** The text of the last answer; empty when there is none. */
   text: string;

@@ -14,7 +14,9 @@ export interface Clock {
   readonly postgresNow?: string | undefined;
 }
 
+/** A call that is still to come. */
 export interface Timer {
+  /** It doesn't come any more. Does nothing after it came. */
   cancel(): void;
 }
 

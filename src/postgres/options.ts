@@ -1,32 +1,16 @@
 import type { Pool } from 'pg';
 import { StoreConfigError } from '../errors.ts';
 import { knownKeys } from '../model/known-keys.ts';
-import type { PostgresConnection } from '../store/config.ts';
+import type { PostgresConnection, PostgresSettings } from '../store/config.ts';
 import { optionsOf } from '../store/settings.ts';
 
-export interface PostgresOptions {
-  /** The schema that holds the tables; created if it is missing. Default: the URL's `?schema=`, else `public`. */
-  schema?: string | undefined;
-  /**
-   * `auto` (default): prepared statements by name until a pooler loses one, then unnamed for good.
-   * `true` and `false` fix it.
-   */
-  prepare?: 'auto' | boolean | undefined;
+/** Options of a store on a PostgreSQL server. */
+export interface PostgresOptions extends PostgresSettings {
   /**
    * Where queries, iterators and statistics read: a replica of the same database, for example. What it
    * hasn't received yet is missing there; loading, committing and following events use the primary.
    */
   readConnection?: PostgresConnection | string | Pool | undefined;
-  /**
-   * How long the server may take to answer a statement, to accept a connection, or to serve anybody while calls
-   * wait for one, in milliseconds. Default 10,000. A statement that takes longer is cancelled; the error's
-   * `outcome` says whether it may be stored. What may rightly take long has a `signal` instead.
-   */
-  callTimeoutMs?: number | undefined;
-  /** Calls that may wait for a connection at a time; one more is a `StoreBusyError`. Default 100,000. */
-  maxQueuedCalls?: number | undefined;
-  /** Under which name leases are held, for others to see, unless a call says another. */
-  holder?: string | undefined;
 }
 
 /** The options that have a default, complete. */

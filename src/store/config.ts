@@ -6,15 +6,23 @@ import { resolveSchema } from './postgres-schema.ts';
 
 /** Options of `pg`'s pool: https://node-postgres.com/apis/pool. A URL goes into `connectionString`. */
 export interface PostgresConnection {
+  /** Default: `POSTGRES_HOST`, else `localhost`. */
   host?: string | undefined;
+  /** Default: `POSTGRES_PORT`, else 5432. */
   port?: number | undefined;
+  /** Default: `POSTGRES_DB`, else `kode_agents`. */
   database?: string | undefined;
+  /** Default: `POSTGRES_USER`, else `kode`. */
   user?: string | undefined;
+  /** Default: `POSTGRES_PASSWORD`. A function is asked for each connection: for tokens that expire. */
   password?: string | (() => string | Promise<string>) | undefined;
+  /** A URL, in place of all of these; the environment adds nothing to it. */
   connectionString?: string | undefined;
+  /** `true`, or options of Node's TLS. */
   ssl?: unknown;
   /** Most connections at a time. Default 10. */
   max?: number | undefined;
+  /** After how long a connection that nobody uses is closed. Default: 10,000. */
   idleTimeoutMillis?: number | undefined;
   /** How long to wait for a connection, of the server or of the pool. Default: the store's `callTimeoutMs`. */
   connectionTimeoutMillis?: number | undefined;
@@ -46,20 +54,48 @@ export interface SqliteOptions {
   adopt?: boolean | undefined;
 }
 
+/** A store in a SQLite file, for `createStore` and `createExtendedStore`. */
 export interface SqliteConfig extends SqliteOptions {
   type: 'sqlite';
+  /** The file; `:memory:` for none. Default: `KODE_SQLITE_PATH`, else `./data/agents.db`. */
   dbPath?: string | undefined;
+  /** The store's folder, for backups. Default: `KODE_STORE_PATH`, else `./data/store`. */
   fileStoreBaseDir?: string | undefined;
 }
 
-export interface PostgresConfig {
-  type: 'postgres';
-  connection?: PostgresConnection | string | undefined;
-  fileStoreBaseDir?: string | undefined;
-  /** Default: the URL's `?schema=`, else `KODE_POSTGRES_SCHEMA`, else `public`. */
+/** What `PostgresStore` and `{ type: 'postgres' }` have in common. */
+export interface PostgresSettings {
+  /**
+   * The schema that holds the tables; created if it is missing. Default: the URL's `?schema=`, else
+   * `KODE_POSTGRES_SCHEMA` (read by `createStore` and `createExtendedStore`), else `public`.
+   */
   schema?: string | undefined;
+  /**
+   * `auto` (default): prepared statements by name until a pooler loses one, then unnamed for good.
+   * `true` and `false` fix it.
+   */
+  prepare?: 'auto' | boolean | undefined;
+  /**
+   * How long the server may take to answer a statement, to accept a connection, or to serve anybody while calls
+   * wait for one, in milliseconds. Default 10,000. A statement that takes longer is cancelled; the error's
+   * `outcome` says whether it may be stored. What may rightly take long has a `signal` instead.
+   */
+  callTimeoutMs?: number | undefined;
+  /** Calls that may wait for a connection at a time; one more is a `StoreBusyError`. Default 100,000. */
+  maxQueuedCalls?: number | undefined;
   /** Under which name leases are held, for others to see, unless a call says another. */
   holder?: string | undefined;
+}
+
+/** A store on a PostgreSQL server, for `createStore` and `createExtendedStore`. */
+export interface PostgresConfig extends PostgresSettings {
+  type: 'postgres';
+  /** Options of the pool, or a URL. Default: the variables `POSTGRES_*`. */
+  connection?: PostgresConnection | string | undefined;
+  /** The store's folder. Default: `KODE_STORE_PATH`, else `./data/store`. */
+  fileStoreBaseDir?: string | undefined;
+  /** Where queries, iterators and statistics read: a replica of the same database, for example. */
+  readConnection?: PostgresConnection | string | undefined;
 }
 
 /** Of `JSONStore`, and of `{ type: 'json' }`. */
@@ -83,8 +119,10 @@ export interface JSONStoreOptions {
   holder?: string | undefined;
 }
 
+/** A store in a folder of JSON files, for `createStore`. */
 export interface JsonConfig extends JSONStoreOptions {
   type: 'json';
+  /** The folder; made if it is missing. */
   baseDir: string;
 }
 

@@ -32,6 +32,10 @@ const KNOWN: Record<Config['type'], KnownKeys> = {
     connection: true,
     fileStoreBaseDir: true,
     schema: true,
+    prepare: true,
+    readConnection: true,
+    callTimeoutMs: true,
+    maxQueuedCalls: true,
     holder: true,
   }),
   json: knownKeys<JsonConfig>('is no setting of a JSON store', {
@@ -63,11 +67,10 @@ export async function createExtendedStore(config?: SqliteConfig | PostgresConfig
   }
   if (given.type === 'postgres') {
     const { PostgresStore } = await import('../postgres/store.ts');
-    const directory = storePath(given.fileStoreBaseDir, process.env);
-    const schema = postgresSchema(given.schema, given.connection, process.env);
-    return openOrClose(
-      new PostgresStore(given.connection ?? {}, directory, { schema, holder: given.holder }),
-    );
+    const { type: _type, connection, fileStoreBaseDir, schema: named, ...options } = given;
+    const directory = storePath(fileStoreBaseDir, process.env);
+    const schema = postgresSchema(named, connection, process.env);
+    return openOrClose(new PostgresStore(connection ?? {}, directory, { ...options, schema }));
   }
   throw new StoreConfigError(
     `The store type "${String((given as { type?: unknown }).type)}" has no queries; use "sqlite" or "postgres" (or createStore() for "json").`,

@@ -24,20 +24,30 @@ export interface TestDatabase {
   destroy(): Promise<void>;
 }
 
+/** A kind of store, for the suite to test. */
 export interface Backend {
+  /** Stands above its tests. */
   name: string;
+  /** What it can do; what it can't isn't tested. */
   capabilities: Capabilities;
+  /** An empty database. Called for each test. */
   create(): Promise<TestDatabase>;
 }
 
 /** The part of a test runner that the suite needs; vitest, jest, mocha and node:test all have it. */
 export interface Runner {
+  /** Groups the tests that `body` registers. */
   describe(name: string, body: () => void): void;
+  /**
+   * Registers a test; it fails when what `body` returns rejects. `timeoutMs`: how long it may take, where the
+   * default is too little.
+   */
   it(name: string, body: () => Promise<void>, timeoutMs?: number): void;
 }
 
 /** Handed to the body of each test: a fresh database, and stores on it that are closed afterwards. */
 export interface SpecContext {
+  /** The one that is tested. */
   backend: Backend;
   /** The first store on the database. */
   store: Store;
@@ -50,24 +60,33 @@ export interface SpecContext {
   reopen(): Promise<Store>;
 }
 
+/** The same with what an `ExtendedStore` has. */
 export interface ExtendedSpecContext extends SpecContext {
+  /** The first store on the database. */
   store: ExtendedStore;
+  /** As of `SpecContext`. */
   another(clock?: Clock): Promise<ExtendedStore>;
+  /** As of `SpecContext`. */
   reopen(): Promise<ExtendedStore>;
 }
 
 /** With a clock that only the test moves; the stores have it. */
 export interface ClockedSpecContext extends SpecContext {
+  /** Stands still until the test moves it. */
   clock: MovableClock;
 }
 
+/** The same with two stores open at once. */
 export interface SharedClockedSpecContext extends ExtendedSpecContext {
+  /** Stands still until the test moves it. */
   clock: MovableClock;
 }
 
 /** A spec registers the tests of one noun with this. */
 export interface Spec {
+  /** The backend's. */
   readonly capabilities: Capabilities;
+  /** Groups the tests that `body` registers; an empty group is left out. */
   describe(name: string, body: () => void): void;
   /** A test on any backend. */
   test(name: string, body: (context: SpecContext) => Promise<void>, timeoutMs?: number): void;
@@ -85,6 +104,7 @@ export interface Spec {
   shared(name: string, body: (context: ExtendedSpecContext) => Promise<void>, timeoutMs?: number): void;
 }
 
+/** What registers tests of one backend with a test runner: for specs of your own. */
 export function createSpec(runner: Runner, backend: Backend): Spec {
   const run =
     <C extends SpecContext>(body: (context: C) => Promise<void>) =>

@@ -17,6 +17,7 @@ const START = Date.UTC(2030, 0, 1);
  * await clock.advance(15_000);
  */
 export class MovableClock implements Clock {
+  /** What stands for PostgreSQL's clock, where the test moves that one too. */
   readonly postgresNow: string | undefined;
   readonly #onMove: ((now: number) => Promise<void>) | undefined;
   readonly #timers = new Set<Waiting>();
@@ -32,14 +33,17 @@ export class MovableClock implements Clock {
     this.#onMove = options.database?.move;
   }
 
+  /** What the wall clock says, in epoch milliseconds. */
   now(): number {
     return Math.floor(this.#wall);
   }
 
+  /** Milliseconds that passed since the clock was made; no `setWall` changes them. */
   monotonic(): number {
     return this.#monotonic;
   }
 
+  /** Calls back when so many milliseconds have passed, from within `advance`. */
   after(ms: number, call: () => unknown): Timer {
     const waiting = { due: this.#monotonic + Math.max(0, ms), call };
     this.#timers.add(waiting);

@@ -19,7 +19,12 @@ export interface PromptOptions {
 export interface LeftOut {
   /** The message's place in the array. */
   message: number;
+  /** As it is stored. */
   block: ContentBlock;
+  /**
+   * `blank`: without words. `unknown`: of a type that only its maker takes. `without a call`: a result that
+   * nothing asked for.
+   */
   reason: 'blank' | 'unknown' | 'without a call';
 }
 

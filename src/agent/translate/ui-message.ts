@@ -1,10 +1,14 @@
 import type { ModelProviderOptions } from './model-message.ts';
 
+/** What most parts and chunks may carry. */
 interface WithMetadata {
+  /** What the provider added, by the provider's name. */
   providerMetadata?: ModelProviderOptions;
 }
 
+/** Text that is shown; `state` says whether more of it comes. */
 export type UITextPart = { type: 'text'; text: string; state?: 'streaming' | 'done' } & WithMetadata;
+/** What the model thought, for who wants to show it. */
 export type UIReasoningPart = {
   type: 'reasoning';
   text: string;
@@ -20,15 +24,22 @@ export type UIFilePart = {
 } & WithMetadata;
 /** A block of a kind that user interfaces have no part for, whole. */
 export type UIDataPart = { type: `data-${string}`; id?: string; data: unknown };
+/** Another model call begins here. */
 export type UIStepStartPart = { type: 'step-start' };
 
+/** A call that waits for somebody. */
 export interface UIApprovalRequest {
+  /** The call's `callSeq` as a string. */
   id: string;
 }
 
+/** A decision about a call. */
 export interface UIApproval<Approved extends boolean = boolean> {
+  /** The call's `callSeq` as a string. */
   id: string;
+  /** Whether the call was allowed. */
   approved: Approved;
+  /** The note of whoever decided. */
   reason?: string;
 }
 
@@ -61,6 +72,7 @@ export type UIToolPart = {
   callProviderMetadata?: ModelProviderOptions;
 } & UIToolState;
 
+/** What a message is made of. */
 export type UIMessagePart =
   | UITextPart
   | UIReasoningPart
@@ -71,8 +83,11 @@ export type UIMessagePart =
 
 /** A message as `useChat` keeps it; assignable to the SDK's own type. */
 export interface UIMessage {
+  /** Unique within the conversation. */
   id: string;
+  /** Who speaks. */
   role: 'system' | 'user' | 'assistant';
+  /** In their order; an answer has those of all its steps. */
   parts: UIMessagePart[];
 }
 
@@ -82,8 +97,11 @@ export interface UIMessageMetadata {
   cursor: number;
 }
 
+/** What the chunks about a tool call have in common. */
 interface ChunkCall {
+  /** The model's name for the call. */
   toolCallId: string;
+  /** The provider ran the tool itself. */
   providerExecuted?: boolean;
 }
 
@@ -115,4 +133,5 @@ export type UIMessageChunk =
   | { type: 'error'; errorText: string }
   | { type: 'message-metadata'; messageMetadata: UIMessageMetadata };
 
+/** Why the model stopped, as the SDK says it. */
 export type UIFinishReason = 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other';

@@ -16,6 +16,7 @@ import type { UIFilePart, UIMessage, UIMessagePart } from './ui-message.ts';
 import { type CallSoFar, toolPart } from './ui-tool-part.ts';
 import { isObject, optionsOf } from './values.ts';
 
+/** Options of `toUIMessages`. */
 export interface UIMessagesOptions {
   /** The agent's tool calls (`store.loadToolCallRecords`): what they gave, and how their approvals stand. */
   toolCalls?: readonly ToolCallRecord[] | undefined;

@@ -6,6 +6,7 @@ import type { AgentStreamPart } from '../stream-part.ts';
 import { ChunkWriter, maskedError } from './ui-chunks.ts';
 import type { UIMessageChunk } from './ui-message.ts';
 
+/** Options of `toUIMessageStream`. */
 export interface UIMessageStreamOptions {
   /**
    * Id of the message that the parts belong to. For a turn that goes on after an approval, the id of the
