@@ -8,7 +8,7 @@ import type { Planned } from './plan-commit.ts';
 import type { AgentState } from './state.ts';
 
 /** What is written at once is kept to about this size: the ones behind it wait for it. */
-const MAX_BATCH_BYTES = 8 << 20;
+export const MAX_BATCH_BYTES = 8 << 20;
 
 interface Write {
   kind: 'write';

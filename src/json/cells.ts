@@ -3,9 +3,9 @@ import { AgentCell } from './cell.ts';
 import type { AgentState } from './state.ts';
 
 /** How much is kept in memory of agents that nobody works with. */
-const MAX_BYTES = 64 << 20;
+export const MAX_BYTES = 64 << 20;
 /** Each one in memory has a file open. */
-const MAX_AGENTS = 128;
+export const MAX_AGENTS = 128;
 
 /** The agents that somebody works with, or did not long ago. */
 export class AgentCells {

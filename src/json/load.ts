@@ -29,8 +29,8 @@ export interface RawLog {
  * How much of parents' histories is remembered: forks of one agent are often read one after the other.
  * Nothing that is written later changes them.
  */
-const MAX_REMEMBERED = 16;
-const MAX_REMEMBERED_BYTES = 32 << 20;
+export const MAX_REMEMBERED = 16;
+export const MAX_REMEMBERED_BYTES = 32 << 20;
 
 /** Most headers are shorter. */
 const HEADER_BYTES = 4_096;

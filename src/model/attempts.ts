@@ -17,9 +17,9 @@ export interface Attempts {
   failure: StoredFailure | null;
 }
 
-const FIRST_DELAY_MS = 1_000;
+export const FIRST_DELAY_MS = 1_000;
 /** 17 minutes. */
-const MAX_DOUBLINGS = 10;
+export const MAX_DOUBLINGS = 10;
 
 /** How long after so many attempts an agent isn't given out: not at all after the first, then longer each time. */
 export function retryDelay(attempts: number): number {

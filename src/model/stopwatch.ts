@@ -1,8 +1,8 @@
 import type { CallState } from './call-book.ts';
 import { RecentMap } from './recent-map.ts';
 
-const MAX_CALLS = 1_024;
-const MAX_AGENTS = 1_024;
+export const MAX_CALLS = 1_024;
+export const MAX_AGENTS = 1_024;
 /** Stamps and measurement are both rounded. */
 const ROUNDING_MS = 2;
 /** A stamp that was raised by more says nothing of how long something took. */

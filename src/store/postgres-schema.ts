@@ -1,6 +1,6 @@
 import { StoreConfigError } from '../errors.ts';
 
-const MAX_SCHEMA_BYTES = 63;
+export const MAX_SCHEMA_BYTES = 63;
 /** How other libraries call it in a URL. */
 const URL_PARAMETERS = ['schema', 'currentSchema', 'search_path'] as const;
 const REMEDY = 'Name it once, as the option "schema" of the store, or as ?schema=… of the URL.';

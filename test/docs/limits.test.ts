@@ -3,15 +3,21 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as agent from '../../src/agent/agent.ts';
 import * as partStream from '../../src/agent/part-stream.ts';
+import * as deltaWriter from '../../src/agent/delta-writer.ts';
 import * as template from '../../src/agent/template.ts';
 import * as turnQueue from '../../src/agent/turn-queue.ts';
 import * as deltas from '../../src/json/deltas.ts';
+import * as cell from '../../src/json/cell.ts';
+import * as cells from '../../src/json/cells.ts';
+import * as load from '../../src/json/load.ts';
 import * as lockEnd from '../../src/json/lock-end.ts';
 import * as logFile from '../../src/json/log-file.ts';
 import * as openFiles from '../../src/json/open-files.ts';
+import * as attempts from '../../src/model/attempts.ts';
 import * as databaseTime from '../../src/model/database-time.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
+import * as stopwatch from '../../src/model/stopwatch.ts';
 import * as batches from '../../src/postgres/batch.ts';
 import * as cancel from '../../src/postgres/cancel.ts';
 import * as postgresDriver from '../../src/postgres/driver.ts';
@@ -26,15 +32,19 @@ import * as operations from '../../src/sql/commit/operations.ts';
 import * as stateCache from '../../src/sql/commit/state-cache.ts';
 import * as directory from '../../src/sql/directory.ts';
 import * as consistency from '../../src/sql/nouns/consistency.ts';
+import * as watched from '../../src/sql/nouns/deltas.ts';
 import * as watching from '../../src/sql/nouns/events.ts';
+import * as forks from '../../src/sql/nouns/forks.ts';
 import * as health from '../../src/sql/nouns/health.ts';
 import * as statements from '../../src/sql/statement.ts';
 import * as sqliteDriver from '../../src/sqlite/driver.ts';
 import * as sqlite from '../../src/sqlite/options.ts';
 import * as writeQueue from '../../src/sqlite/write-queue.ts';
+import * as inTime from '../../src/store/acquire-in-time.ts';
 import * as options from '../../src/store/arguments.ts';
 import * as lifecycle from '../../src/store/lifecycle.ts';
 import * as metadata from '../../src/store/metadata-filter.ts';
+import * as schemas from '../../src/store/postgres-schema.ts';
 import * as queues from '../../src/store/queues.ts';
 import * as filters from '../../src/store/validate-filter.ts';
 import { root } from './samples.ts';
@@ -44,6 +54,7 @@ const CODE: Record<string, readonly number[]> = {
   "A lease that isn't renewed": [options.DEFAULT_TTL_MS],
   'Shortest `ttlMs`': [options.MIN_TTL_MS],
   'Longest `ttlMs`': [options.MAX_TTL_MS],
+  "What a lease's database may take beyond `waitMs`": [inTime.GRACE_MS],
   'Waiting for another holder of a lease': [0],
   'Waiting for the lease of a helper that `context.spawn` goes on with': [agent.HELPER_WAIT_MS],
   'SQLite: waiting for other processes that write to the file': [sqlite.DEFAULT_BUSY_TIMEOUT_MS],
@@ -54,6 +65,7 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: a renewal of leases': [postgresDriver.URGENT_TIMEOUT_MS],
   'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [units.MAX_TRIES],
   'PostgreSQL: `close()`': [postgresStore.CLOSE_MS],
+  'SQLite, JSON files: `close()`': [],
   "The database's answer to `healthCheck`": [health.DATABASE_MS],
   "JSON files: how long a lock stands still before it is taken over, where its process can't be seen": [
     lockEnd.DEAD_MS,
@@ -61,9 +73,18 @@ const CODE: Record<string, readonly number[]> = {
   'JSON files: files open at a time, of all stores of the process': [openFiles.MAX_OPEN_FILES],
   'JSON files: the piece of a line that a crash cut off, kept as `.torn`': [logFile.MAX_TORN_BYTES],
   'Attempts at a commit without a lease that others overtake': [committer.MAX_TRIES],
+  "Pause before another worker gets a turn that one didn't end, from the third on": [
+    attempts.FIRST_DELAY_MS,
+    attempts.FIRST_DELAY_MS * 2 ** attempts.MAX_DOUBLINGS,
+  ],
   'Workers that a turn is given to before it ends': [options.DEFAULT_ATTEMPTS],
+  "A model's answer": [],
+  '`needsApproval`, a schema, `prepareStep`': [],
   "A tool's call": [],
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
+  "Somebody who looked at an agent's streamed text counts as watching it": [watched.WATCH_MS],
+  "Streamed text that isn't stored yet, while somebody watches": [deltaWriter.INTERVAL_MS],
+  'Iterators, checks, statistics over many agents, `batchFork`, `backup`, `watch`, `followAgent`': [],
   'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
   "Calls on a store that haven't ended": [queues.MAX_CALLS],
   'Writes, events, forks of one agent that wait for each other': [queues.MAX_WRITES_OF_AGENT],
@@ -74,9 +95,12 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: calls that wait for a connection': [postgres.DEFAULT_MAX_QUEUED_CALLS],
   'SQLite: writes that wait for their transaction': [writeQueue.DEFAULT_MAX_QUEUED_WRITES],
   'SQLite: writes that share one transaction': [writeQueue.MAX_UNITS],
+  'JSON files: what is written to one agent at once': [cell.MAX_BATCH_BYTES],
+  'Forks of one agent that are made together': [forks.MAX_TOGETHER],
   "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],
   'An id or name that becomes a key': [ids.MAX_NAME_BYTES],
   "A call's id, a tool's name": [ids.MAX_CALL_NAME_BYTES],
+  "PostgreSQL: a schema's name": [schemas.MAX_SCHEMA_BYTES],
   "A document's name": [options.MAX_DOCUMENT_NAME_BYTES],
   'Nesting of a stored value': [json.MAX_DEPTH],
   'JSON text of one stored value': [json.MAX_TEXT_LENGTH],
@@ -99,6 +123,12 @@ const CODE: Record<string, readonly number[]> = {
   'SQLite: prepared statements': [sqliteDriver.MAX_COMPILED],
   'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
+  'JSON files: agents that nobody works with, held in memory': [cells.MAX_AGENTS, cells.MAX_BYTES],
+  'JSON files: histories that forks begin in': [load.MAX_REMEMBERED, load.MAX_REMEMBERED_BYTES],
+  'Instants at which running tool calls began, of each of so many agents': [
+    stopwatch.MAX_CALLS,
+    stopwatch.MAX_AGENTS,
+  ],
   "JSON files: streamed text of steps that haven't ended": [deltas.MAX_STREAMED],
   'Latencies for `getMetrics`, for each operation': [lifecycle.WINDOW],
 };

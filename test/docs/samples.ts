@@ -35,8 +35,10 @@ export async function layOut(folder: string, samples: readonly Sample[]): Promis
   const self = join(modules, '@shareai-lab', 'kode-sdk');
   await mkdir(self, { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  await writeFile(join(self, 'package.json'), '{ "type": "module", "exports": "./index.ts" }');
+  const entries = { '.': './index.ts', './testing': './testing.ts' };
+  await writeFile(join(self, 'package.json'), JSON.stringify({ type: 'module', exports: entries }));
   await writeFile(join(self, 'index.ts'), "export * from 'kode-source/index.ts';\n");
+  await writeFile(join(self, 'testing.ts'), "export * from 'kode-source/testing/index.ts';\n");
   await symlink(join(root, 'src'), join(modules, 'kode-source'), 'junction');
   await symlink(join(root, 'test', 'docs'), join(modules, 'kode-surroundings'), 'junction');
   for (const name of ['@types', 'ai', '@ai-sdk', 'better-sqlite3', 'pg', 'zod']) {

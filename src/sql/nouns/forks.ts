@@ -39,7 +39,7 @@ interface Turn {
 }
 
 /** More new agents than this don't make each of them cheaper, and they hold up the source's commits. */
-const MAX_TOGETHER = 256;
+export const MAX_TOGETHER = 256;
 
 /**
  * Forks of one source that are asked for at the same time are made together: those that come while another
