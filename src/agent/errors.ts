@@ -93,6 +93,7 @@ export class MaxStepsError extends KodeError {
 
 /** The agent was made and is stored, but couldn't be opened; `cause` says why. `Agent.resume(agentId)` goes on. */
 export class AgentNotOpenedError extends KodeError {
+  /** The agent that was made. */
   readonly agentId: string;
 
   constructor(agentId: string, reason: string, options?: { cause?: unknown }) {
