@@ -1,7 +1,7 @@
 import { validateName } from '../model/ids.ts';
 import type { ContentBlock } from '../model/message.ts';
 import { messageOf } from './failure.ts';
-import { countFrom, Repairs, storable, textFrom } from './storable.ts';
+import { countFrom, metadataFrom, Repairs, storable, textFrom } from './storable.ts';
 import type { TokenUsage } from './stream-part.ts';
 import { blockOf } from './translate/from-model-messages.ts';
 import { isTooLong } from './translate/kept-name.ts';
@@ -115,7 +115,8 @@ export class Answer {
     }
     if (phase === 'delta') piece.part.text += textFrom(part.text, `${kind}.text`, this.repairs);
     // A signature comes with whichever part its provider chose: the last one that has metadata counts.
-    if (part.providerMetadata !== undefined) piece.part.providerOptions = part.providerMetadata;
+    const options = this.#optionsOf(part);
+    if (options !== undefined) piece.part.providerOptions = options;
     if (phase === 'end') {
       piece.ended = true;
       this.#streaming.delete(key);
@@ -123,8 +124,9 @@ export class Answer {
   }
 
   #addWhole(part: SdkPart): void {
-    const { type, providerExecuted, providerMetadata } = part;
-    const options = providerMetadata === undefined ? {} : { providerOptions: providerMetadata };
+    const { type, providerExecuted } = part;
+    const providerOptions = this.#optionsOf(part);
+    const options = providerOptions === undefined ? {} : { providerOptions };
     switch (type) {
       case 'tool-call': {
         const input = part.invalid && typeof part.input !== 'object' ? {} : part.input;
@@ -157,6 +159,11 @@ export class Answer {
         this.#push({ ...rest, ...options });
       }
     }
+  }
+
+  #optionsOf({ type, providerMetadata }: SdkPart): Record<string, unknown> | undefined {
+    if (providerMetadata === undefined) return undefined;
+    return metadataFrom(providerMetadata, `${type}.providerMetadata`, this.repairs);
   }
 
   /** The call's id and the tool's name are texts, whatever they are. */

@@ -5,6 +5,7 @@ import { Answer, type SdkPart, withoutUndefined } from './answer.ts';
 import { configHash } from './config-hash.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { messageOf, modelError } from './failure.ts';
+import { mended } from './mended-model.ts';
 import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
 import { orAborted } from './or-aborted.ts';
 import { promptOf } from './prompt.ts';
@@ -100,7 +101,8 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
   let cut: unknown;
   let isLeft = false;
   const read = async () => {
-    for await (const part of await stream(sdk, turn, request)) {
+    const model = mended(request.model, answer.repairs);
+    for await (const part of await stream(sdk, turn, { ...request, model })) {
       // What a model says that didn't stop with its turn is nobody's any more.
       if (isLeft) return;
       if (part.type === 'error') cut = modelError(part.error);

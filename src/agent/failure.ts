@@ -32,24 +32,45 @@ export function withCause(error: unknown, cause: unknown): unknown {
 
 /** A short name of the failure. */
 export function codeOf(error: unknown): string {
-  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
-  const found = [code, name].find((one) => typeof one === 'string' && /^\w{1,100}$/.test(one));
-  return typeof found === 'string' ? found : 'Error';
+  try {
+    const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+    const found = [code, name].find((one) => typeof one === 'string' && /^\w{1,100}$/.test(one));
+    return typeof found === 'string' ? found : 'Error';
+  } catch {
+    return 'Error';
+  }
 }
 
 /** What to tell the model and the record of a failure: the message, never the stack. */
 export function messageOf(error: unknown): string {
-  if (isError(error)) return error.message || error.name;
+  try {
+    return foundIn(error);
+  } catch {
+    // What others throw may be a proxy, or have getters that throw themselves.
+    return 'unknown error';
+  }
+}
+
+function foundIn(error: unknown): string {
   // Error frames of a stream come as plain objects, some with the error in an object of its own.
   const { message, error: inner } = (error ?? {}) as { message?: unknown; error?: { message?: unknown } };
-  const text = [error, message, inner?.message].find((one) => typeof one === 'string' && one !== '');
+  const name = isError(error) ? error.name : undefined;
+  const text = [error, message, inner?.message, name].find((one) => typeof one === 'string' && one !== '');
   return typeof text === 'string' ? text : 'unknown error';
+}
+
+function isOurs(error: unknown): error is KodeError {
+  try {
+    return error instanceof KodeError;
+  } catch {
+    return false;
+  }
 }
 
 /** An error of the model SDK as one of ours, with the remedy where there is one. */
 export function modelError(error: unknown): KodeError {
-  if (error instanceof KodeError) return error;
-  if (isError(error) && error.name === 'AI_UnsupportedModelVersionError') {
+  if (isOurs(error)) return error;
+  if (codeOf(error) === 'AI_UnsupportedModelVersionError') {
     return new ModelError(
       'The installed version of the package "ai" doesn\'t know this model\'s specification version. Install the pair that belongs together: models of specification v3 with ai 6, of v4 with ai 7.',
       { cause: error },

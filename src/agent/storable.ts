@@ -1,6 +1,6 @@
 import { isMap, isNativeError, isSet, opaqueKind } from '../model/foreign.ts';
 import { checkJson } from '../model/json.ts';
-import { base64Of } from './translate/values.ts';
+import { base64Of, sentOptions } from './translate/values.ts';
 
 /** Something that a provider sent and that can't be stored as it came. */
 export interface Repair {
@@ -85,13 +85,43 @@ function cleanObject(value: object, field: string, within: object[], repairs: Re
     }
     const entries = Object.keys(value).map((key): [string, unknown] => [
       key,
-      clean((value as Record<string, unknown>)[key], `${field}.${key}`, inner, repairs),
+      cleanField(value as Record<string, unknown>, key, `${field}.${key}`, inner, repairs),
     ]);
     return Object.fromEntries(entries.filter(([, item]) => item !== undefined));
   } catch {
     repairs.note(field, "can't be read: left out");
     return undefined;
   }
+}
+
+/** A field that throws when it is read costs itself. */
+function cleanField(
+  value: Record<string, unknown>,
+  key: string,
+  field: string,
+  within: object[],
+  repairs: Repairs,
+): unknown {
+  let item: unknown;
+  try {
+    item = value[key];
+  } catch {
+    repairs.note(field, "can't be read: left out");
+    return undefined;
+  }
+  return clean(item, field, within, repairs);
+}
+
+/** What a provider says of a part: values by the provider's name, and nothing that the SDK won't take back. */
+export function metadataFrom(
+  value: unknown,
+  field: string,
+  repairs: Repairs,
+): Record<string, Record<string, unknown>> | undefined {
+  const whole = storable(value, field, repairs);
+  const options = sentOptions(whole);
+  if (options !== whole) repairs.note(field, "isn't an object of objects: what isn't is left out");
+  return options;
 }
 
 /** A piece of text: whatever isn't one is taken for what it says. */

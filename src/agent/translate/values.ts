@@ -8,9 +8,18 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /** The provider options of a block, part or message, to be spread into its counterpart. */
 export function optionsOf(source: { providerOptions?: unknown }): { providerOptions?: ModelProviderOptions } {
-  const { providerOptions } = source;
-  // Verbatim, whatever was stored: only the provider knows what it means.
-  return providerOptions === undefined ? {} : { providerOptions: providerOptions as ModelProviderOptions };
+  // Verbatim: only the provider knows what it means.
+  const providerOptions = sentOptions(source.providerOptions);
+  return providerOptions === undefined ? {} : { providerOptions };
+}
+
+/** Options by provider: the SDK refuses a prompt with any others. The value itself, where it is as it should be. */
+export function sentOptions(value: unknown): ModelProviderOptions | undefined {
+  if (!isObject(value)) return undefined;
+  const entries = Object.entries(value);
+  const kept = entries.filter(([, options]) => isObject(options));
+  if (kept.length === entries.length) return value as ModelProviderOptions;
+  return kept.length === 0 ? undefined : (Object.fromEntries(kept) as ModelProviderOptions);
 }
 
 /** Bytes as base64; `undefined` for anything else. */
