@@ -17,7 +17,7 @@ import { checkBookmark, checkSfpIndex, type EncodedInfo, encodeInfo, encodeObjec
 import { type EncodedMessage, encodeMessages } from './encode-message.ts';
 import { checkObject, describe, validateId, validateName } from './ids.ts';
 import { toInstant } from './instants.ts';
-import { asJson, encodeJson, MAX_COMMIT_LENGTH, unreadable } from './json.ts';
+import { asJson, checkTotalLength, encodeJson, unreadable } from './json.ts';
 import { checkKeys, knownKeys } from './known-keys.ts';
 
 export interface EncodedEvent {
@@ -181,16 +181,16 @@ function own(value: object, key: string): unknown {
     : undefined;
 }
 
-function checkLength({ messages, updates, events }: EncodedCommit): void {
+function checkLength({ messages, updates, events, todos, info, compaction, snapshot }: EncodedCommit): void {
   let length = 0;
   for (const { payload } of messages) length += payload.length;
   for (const { payload } of events) length += payload.length;
   for (const { input = '', output = '' } of updates) length += input.length + output.length;
-  if (length <= MAX_COMMIT_LENGTH) return;
-  throw new ValidationError(
-    'change',
-    `is too large: its JSON texts have ${length} characters, of ${MAX_COMMIT_LENGTH} at most. Make several commits of it`,
-  );
+  for (const { payload } of snapshot?.messages ?? []) length += payload.length;
+  for (const text of [todos?.payload, info?.metadata, compaction?.messages, compaction?.metadata]) {
+    length += text?.length ?? 0;
+  }
+  checkTotalLength('change', length + (snapshot?.metadata?.length ?? 0));
 }
 
 function mayBeLater(allowFuture: unknown = false): boolean {

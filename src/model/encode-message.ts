@@ -1,6 +1,6 @@
 import { ValidationError } from '../errors.ts';
 import { describe, validateCallName } from './ids.ts';
-import { asJson, checkJson, isJson, writeJson } from './json.ts';
+import { asJson, checkJson, checkTotalLength, isJson, writeJson } from './json.ts';
 import { knownKeys, unknownKey } from './known-keys.ts';
 import type { Message, MessageRecord, Role } from './message.ts';
 
@@ -42,7 +42,13 @@ export function encodeMessages(messages: unknown, field: string): EncodedMessage
     throw new ValidationError(field, `must be an array, not ${describe(messages)}`);
   const encoded: EncodedMessage[] = [];
   // `map` would leave holes where they are.
-  for (let i = 0; i < messages.length; i += 1) encoded.push(encodeAt(messages[i], field, i));
+  for (let i = 0, length = 0; i < messages.length; i += 1) {
+    const message = encodeAt(messages[i], field, i);
+    encoded.push(message);
+    // Before more of them is made than an engine of JavaScript can put together.
+    length += message.payload.length;
+    checkTotalLength(field, length);
+  }
   return encoded;
 }
 

@@ -58,6 +58,15 @@ export function writeJson(value: unknown, field: string): string | undefined {
   return text;
 }
 
+/** Throws if texts of this length together are more than one commit holds. */
+export function checkTotalLength(field: string, length: number): void {
+  if (length <= MAX_COMMIT_LENGTH) return;
+  refuse(
+    field,
+    `is too large: its JSON texts have more than ${MAX_COMMIT_LENGTH} characters together. Make several commits of it`,
+  );
+}
+
 /** What a getter, a `toJSON` or a proxy of the caller's throws is an error of its value. */
 export function unreadable(field: string, cause: unknown): KodeError {
   if (cause instanceof KodeError) return cause;
