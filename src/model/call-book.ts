@@ -64,6 +64,10 @@ export class CallBook {
   readonly #known: KnownCalls;
   readonly #at: number;
   readonly #timing: Timing | undefined;
+  /** The ordinal of the first call that this commit opens. */
+  readonly #firstSeq: number;
+  /** The same calls as `opened`, by their ids. */
+  readonly #openedById = new Map<string, CallState[]>();
   #nextSeq: number;
   #unlinked: number;
   #unanswered = 0;
@@ -76,6 +80,7 @@ export class CallBook {
   ) {
     this.#known = known;
     this.#timing = start.timing;
+    this.#firstSeq = start.callCount;
     this.#nextSeq = start.callCount;
     this.#unlinked = start.unlinkedCalls;
     this.#at = start.at;
@@ -112,7 +117,7 @@ export class CallBook {
       this.#openFromRecord(update);
       return;
     }
-    const fresh = this.opened.includes(call);
+    const fresh = this.#isFresh(call);
     const stored = fresh ? undefined : this.#known.withSeq(call.callSeq);
     if (stored && isTerminal(stored.state)) {
       assertUnchanged(call, update);
@@ -132,7 +137,7 @@ export class CallBook {
     const waiting = this.#unlinked > 0 ? this.#withId(block.id).filter((call) => isWaiting(call)) : [];
     const adopted = waiting.at(-1);
     if (adopted) {
-      const draft = this.opened.includes(adopted) ? adopted : structuredClone(adopted);
+      const draft = this.#isFresh(adopted) ? adopted : structuredClone(adopted);
       this.#link(draft, messageSeq);
       if (draft !== adopted) this.#change(draft);
       return;
@@ -171,6 +176,13 @@ export class CallBook {
   #open(call: CallState): void {
     call.callSeq = this.#nextSeq++;
     this.opened.push(call);
+    const withId = this.#openedById.get(call.toolCallId);
+    if (withId) withId.push(call);
+    else this.#openedById.set(call.toolCallId, [call]);
+  }
+
+  #isFresh(call: CallState): boolean {
+    return call.callSeq >= this.#firstSeq;
   }
 
   /** The result belongs to the latest message that asked under this id, there to the first unanswered call. */
@@ -179,7 +191,7 @@ export class CallBook {
     const asked = largest(open.map((call) => call.messageSeq ?? -1));
     const call = open.filter((candidate) => (candidate.messageSeq ?? -1) === asked).at(-1);
     if (!call) return;
-    const draft = this.opened.includes(call) ? call : structuredClone(call);
+    const draft = this.#isFresh(call) ? call : structuredClone(call);
     draft.resultSeq = messageSeq;
     if (draft.messageSeq !== null) this.#unanswered -= 1;
     if (draft !== call) this.#change(draft);
@@ -199,16 +211,12 @@ export class CallBook {
   }
 
   #withSeq(callSeq: number): CallState | undefined {
-    return (
-      this.opened.find((call) => call.callSeq === callSeq) ??
-      this.changed.get(callSeq) ??
-      this.#known.withSeq(callSeq)
-    );
+    return this.opened[callSeq - this.#firstSeq] ?? this.changed.get(callSeq) ?? this.#known.withSeq(callSeq);
   }
 
   /** Newest first, with what this commit has changed so far. */
   #withId(toolCallId: string): CallState[] {
-    const fresh = this.opened.filter((call) => call.toolCallId === toolCallId).reverse();
+    const fresh = this.#openedById.get(toolCallId)?.toReversed() ?? [];
     const known = this.#known.withId(toolCallId).map((call) => this.changed.get(call.callSeq) ?? call);
     return [...fresh, ...known];
   }

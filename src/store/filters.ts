@@ -77,7 +77,7 @@ export interface ToolCallQueryFilter extends CreatedRange, Page {
   hasApproval?: boolean | undefined;
 }
 
-/** What the calls of one model cost, together. */
+/** What the calls of one model cost, together. Beyond 2^53, a total is the nearest number. */
 export interface TokenTotals {
   /** Of all prompts, cached ones included. */
   inputTokens: number;

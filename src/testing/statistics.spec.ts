@@ -91,6 +91,21 @@ function ofOneAgent(spec: Spec): void {
     });
   });
 
+  spec.extended('adds up tokens beyond what 64 bits hold', async ({ store }) => {
+    const calls = 1_100;
+    const most = { model: 'm', inputTokens: Number.MAX_SAFE_INTEGER, outputTokens: 1 };
+    await createAgent(store, 'a');
+    await store.commit('a', { usage: Array.from({ length: calls }, () => most) });
+    const expected = {
+      inputTokens: Number(BigInt(Number.MAX_SAFE_INTEGER) * BigInt(calls)),
+      outputTokens: calls,
+    };
+    for (const stats of [await store.aggregateStats('a'), await store.aggregateStats({})]) {
+      const { inputTokens, outputTokens } = stats.tokensByModel.m ?? {};
+      assert.deepEqual({ inputTokens, outputTokens }, expected);
+    }
+  });
+
   spec.extended('gives percentiles of how long tools and models took', async (context) => {
     const durations = [70, 10, 100, 30, 90, 20, 60, 50, 80, 40];
     await createAgent(context.store, 'a');

@@ -8,7 +8,7 @@ import { selectMatchingAgents } from './session-search.ts';
 
 /** What statistics cover. */
 export interface Scope {
-  query(name: string, select: (parts: ScopeParts) => string): Query;
+  query(name: string, select: (parts: ScopeParts, sum: Sum) => string): Query;
 }
 
 /** For each noun, what follows FROM: its rows are called `r`, and more conditions may follow. */
@@ -22,6 +22,9 @@ export interface ScopeParts {
   /** Their number, as an expression. */
   messageCount: string;
 }
+
+/** A sum that no number of rows overflows: beyond 2^53 it is the nearest number, on both databases. */
+export type Sum = (column: string) => string;
 
 const ALL_CALLS = '{tool_calls} AS r WHERE r.owner IS NOT NULL';
 
@@ -111,6 +114,13 @@ function ownedParts(dialect: Dialect): ScopeParts {
   };
 }
 
+/** SQLite's `sum` of integers ends at 2^63 with an error; its `total` is as exact below. */
+function sumOf(dialect: Dialect): Sum {
+  return dialect.name === 'sqlite'
+    ? (column) => `total(${column})`
+    : (column) => `coalesce(sum(${column}), 0)`;
+}
+
 function scopeOf(
   dialect: Dialect,
   matched: (params: Params) => string,
@@ -132,7 +142,7 @@ function scopeOf(
             CASE WHEN c.fork_seq < c.hi THEN c.fork_seq ELSE c.hi END,
             CASE WHEN c.fork_call_seq < c.call_hi THEN c.fork_call_seq ELSE c.call_hi END
           FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)${further}`;
-      return params.query(name, `${common} ${select(parts)}`);
+      return params.query(name, `${common} ${select(parts, sumOf(dialect))}`);
     },
   };
 }

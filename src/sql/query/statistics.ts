@@ -10,7 +10,14 @@ import { statementOfValues } from '../statement.ts';
 import { Union, type UnionPart, type ValueType } from '../union.ts';
 import { ofAgent } from '../whom.ts';
 import { ask } from './params.ts';
-import { agentsMatching, everything, oneAgent, type Scope, type ScopeParts } from './statistics-scope.ts';
+import {
+  agentsMatching,
+  everything,
+  oneAgent,
+  type Scope,
+  type ScopeParts,
+  type Sum,
+} from './statistics-scope.ts';
 
 /** Counts of one agent, by its id, or of all agents that a filter matches; as of one moment. */
 export async function aggregateStats(
@@ -57,8 +64,8 @@ async function withExactNames(driver: Driver, stats: AgentStats): Promise<AgentS
 async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
   if (driver.dialect.name === 'sqlite') return driver.snapshot(() => countAll(scope));
   let union: Union | undefined;
-  const { statement, params } = scope.query('aggregate_stats', (parts) => {
-    union = new Union(COUNTS.map(({ of }) => of(parts)));
+  const { statement, params } = scope.query('aggregate_stats', (...args) => {
+    union = new Union(COUNTS.map(({ of }) => of(...args)));
     return union.text;
   });
   const rows = await driver.read(statement, params);
@@ -69,14 +76,14 @@ async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
 function* countAll(scope: Scope): Script<AgentStats> {
   const counted: SqlValue[][][] = [];
   for (const { name, of } of COUNTS) {
-    counted.push(yield* ask(scope.query(name, (parts) => new Union([of(parts)]).text)));
+    counted.push(yield* ask(scope.query(name, (...args) => new Union([of(...args)]).text)));
   }
   return summarise(counted);
 }
 
 interface Count {
   name: string;
-  of(parts: ScopeParts): UnionPart;
+  of(parts: ScopeParts, sum: Sum): UnionPart;
 }
 
 const COUNTS: readonly Count[] = [
@@ -101,10 +108,10 @@ const COUNTS: readonly Count[] = [
   },
   {
     name: 'sum_tokens',
-    of: ({ usage }) => ({
+    of: ({ usage }, sum) => ({
       columns: [
         { sql: 'r.model', type: 'text' },
-        ...bigints('count(*)', ...TOKENS.map((column) => `coalesce(sum(r.${column}), 0)`)),
+        ...bigints('count(*)', ...TOKENS.map((column) => sum(`r.${column}`))),
       ],
       from: `${usage} GROUP BY r.model`,
     }),
