@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { isError } from '../model/foreign.ts';
 
 /** A table, index, view or trigger of a SQLite file. */
@@ -11,6 +12,8 @@ export interface SchemaObject {
 /** More than any program has; a damaged file may lead in circles. */
 const MAX_PAGES = 100_000;
 const MAX_TEXT_BYTES = 1_000_000;
+/** Frames of a log that are looked at in one go: some 10 ms. A log has no limit of its own. */
+const FRAMES_AT_ONCE = 4_096;
 const MAGIC = 'SQLite format 3\0';
 const LEAF = 0x0d;
 const INTERIOR = 0x05;
@@ -20,20 +23,45 @@ const INTERIOR = 0x05;
  * beside it, or move its write-ahead log into it. Undefined for what isn't understood: SQLite itself will say what
  * is wrong with it. See https://www.sqlite.org/fileformat2.html
  */
-export function readSchema(path: string): SchemaObject[] | undefined {
+export async function readSchema(path: string): Promise<SchemaObject[] | undefined> {
   const file = openSync(path, 'r');
-  const log = existsSync(`${path}-wal`) ? openSync(`${path}-wal`, 'r') : undefined;
+  let log: number | undefined;
   try {
-    const pages = new Pages(file, log);
-    return pages.isEmpty ? [] : [...new SchemaReader(pages).objects()];
+    log = existsSync(`${path}-wal`) ? openSync(`${path}-wal`, 'r') : undefined;
+    const inLog = log === undefined ? NOTHING : await committedPages(log);
+    return objectsOf(new Pages(file, { file: log, pages: inLog }));
   } catch (error) {
-    if (isError(error) && error.name === 'RangeError') return undefined;
-    throw error;
+    return notUnderstood(error);
   } finally {
     closeSync(file);
     if (log !== undefined) closeSync(log);
   }
 }
+
+/** The same as of the last checkpoint, without a look into the log, however long that is. */
+export function readCheckpointedSchema(path: string): SchemaObject[] | undefined {
+  const file = openSync(path, 'r');
+  try {
+    return objectsOf(new Pages(file, { file: undefined, pages: NOTHING }));
+  } catch (error) {
+    return notUnderstood(error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function objectsOf(pages: Pages): SchemaObject[] {
+  return pages.isEmpty ? [] : [...new SchemaReader(pages).objects()];
+}
+
+function notUnderstood(error: unknown): undefined {
+  if (!isError(error) || error.name !== 'RangeError') throw error;
+}
+
+/** Of a write-ahead log: where the newest version of a page begins in it. */
+type LoggedPages = ReadonlyMap<number, number>;
+
+const NOTHING: LoggedPages = new Map();
 
 /** The pages of a database as of the last commit: those in the log replace those in the file. */
 class Pages {
@@ -41,13 +69,12 @@ class Pages {
   readonly isEmpty: boolean;
   readonly #file: number;
   readonly #log: number | undefined;
-  /** Where the newest version of a page begins in the log. */
-  readonly #inLog: ReadonlyMap<number, number>;
+  readonly #inLog: LoggedPages;
 
-  constructor(file: number, log: number | undefined) {
+  constructor(file: number, log: { file: number | undefined; pages: LoggedPages }) {
     this.#file = file;
-    this.#log = log;
-    this.#inLog = log === undefined ? new Map() : committedPages(log);
+    this.#log = log.file;
+    this.#inLog = log.pages;
     this.isEmpty = fstatSync(file).size === 0 && this.#inLog.size === 0;
     this.size = this.isEmpty ? 0 : this.#pageSize();
   }
@@ -71,7 +98,7 @@ class Pages {
 }
 
 /** Frames of the log that the last commit, and those before it, have written. What comes later isn't committed. */
-function committedPages(log: number): Map<number, number> {
+async function committedPages(log: number): Promise<LoggedPages> {
   const committed = new Map<number, number>();
   const { size } = fstatSync(log);
   if (size < 32) return committed;
@@ -79,7 +106,10 @@ function committedPages(log: number): Map<number, number> {
   const pageSize = header.readUInt32BE(8);
   if (pageSize < 512) return committed;
   let pending = new Map<number, number>();
+  let seen = 0;
   for (let at = 32; at + 24 + pageSize <= size; at += 24 + pageSize) {
+    seen += 1;
+    if (seen % FRAMES_AT_ONCE === 0) await setImmediate();
     const frame = read(log, at, 24);
     // Frames with other salts are left of an earlier use of the log.
     if (!frame.subarray(8, 16).equals(header.subarray(16, 24))) break;

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { SchemaVersionError, StoreConfigError } from '../errors.ts';
-import { readSchema, type SchemaObject } from './file-schema.ts';
+import { readCheckpointedSchema, readSchema, type SchemaObject } from './file-schema.ts';
 
 const OURS = /^kode_/;
 /** What SQLite keeps for itself: statistics, sequences, indexes of keys. */
@@ -14,10 +14,12 @@ const MAX_NAMES = 5;
  * Refuses a database that somebody else made, before anything of it is changed. `adopt`: our tables may come beside
  * others. A database that has our tables already is ours, whatever else is in it.
  */
-export function refuseForeign(path: string, adopt: boolean): void {
+export async function refuseForeign(path: string, adopt: boolean): Promise<void> {
   if (!existsSync(path) || !statSync(path).isFile()) return;
-  const objects = readSchema(path);
-  if (!objects || objects.some(({ name }) => name === MIGRATIONS)) return;
+  // Nearly every database that is opened is ours for long, whatever its log adds.
+  if (isOurs(readCheckpointedSchema(path))) return;
+  const objects = await readSchema(path);
+  if (!objects || isOurs(objects)) return;
   if (isOf27(objects)) {
     throw new SchemaVersionError(
       `${path} is a database of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose a new file for this version, and bring the agents over with: kode migrate`,
@@ -30,6 +32,10 @@ export function refuseForeign(path: string, adopt: boolean): void {
   throw new StoreConfigError(
     `${path} is a database of another program: it has ${names.join(', ')}${more}, and no tables of this store. Nothing was changed. Choose another file, or pass the option { adopt: true } to have the store's tables beside those.`,
   );
+}
+
+function isOurs(objects: readonly SchemaObject[] | undefined): boolean {
+  return objects?.some(({ name }) => name === MIGRATIONS) ?? false;
 }
 
 function isOf27(objects: readonly SchemaObject[]): boolean {

@@ -34,7 +34,7 @@ export async function openDatabase(path: string, settings: Settings, clock: Cloc
   if (path !== MEMORY) await makeFolderOf(path, settings.modes);
   let db: BetterSqlite3.Database | undefined;
   try {
-    if (path !== MEMORY) refuseForeign(path, settings.adopt);
+    if (path !== MEMORY) await refuseForeign(path, settings.adopt);
     // SQLite itself would let everybody read it. What it puts beside the database has the database's mode.
     if (path !== MEMORY) await makeFile(path, settings.modes);
     // SQLite's own waiting would block the event loop: see `whenFree`.

@@ -1,9 +1,10 @@
-import { copyFile, readdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SchemaVersionError, StoreConfigError } from '../../src/errors.ts';
 import { readSchema } from '../../src/sqlite/file-schema.ts';
+import { refuseForeign } from '../../src/sqlite/foreign.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { createExtendedStore } from '../../src/store/factory.ts';
 import { createAgent } from '../../src/testing/samples.ts';
@@ -121,13 +122,41 @@ describe('the schema of a SQLite file', () => {
     const expected = db.prepare('SELECT name, sql FROM sqlite_master').all() as { name: string }[];
     db.close();
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1);
-    expect(readSchema(path)?.sort(byName)).toEqual(expected.sort(byName));
+    expect((await readSchema(path))?.sort(byName)).toEqual(expected.sort(byName));
   });
 
   it('of one that has none yet is empty', async () => {
     await make('SELECT 1');
-    expect(readSchema(path)).toEqual([]);
+    expect(await readSchema(path)).toEqual([]);
     await using store = new SqliteStore(path);
     expect(await store.list()).toEqual([]);
+  });
+
+  it('of our own is read without a look into its log', async () => {
+    await using store = new SqliteStore(path);
+    await store.open();
+    await store.close();
+    // A log that fails whoever reads it.
+    await mkdir(`${path}-wal`);
+    await expect(readSchema(path)).rejects.toThrow(/EISDIR/);
+    await expect(refuseForeign(path, false)).resolves.toBeUndefined();
+  });
+
+  it('is read of a long log with pauses for others', async () => {
+    await make(`CREATE TABLE long (bytes); INSERT INTO long VALUES (zeroblob(${10_000 * 512}))`, {
+      wal: true,
+      keep: true,
+      setUp: 'PRAGMA page_size = 512',
+    });
+    let reading = true;
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      if (reading) setImmediate(count);
+    };
+    setImmediate(count);
+    expect((await readSchema(path))?.map(({ name }) => name)).toEqual(['long']);
+    reading = false;
+    expect(turns).toBeGreaterThanOrEqual(2);
   });
 });
