@@ -12,7 +12,10 @@ const PLATFORM = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[process.
 
 const PARTS = {
   properties: { what: 'long runs of the property tests', run: properties },
-  'postgres-15': { what: 'the whole behaviour on PostgreSQL 15', run: (env) => whole('postgres15', env) },
+  'postgres-15': {
+    what: 'the whole behaviour on PostgreSQL 15, and its plans',
+    run: (env) => whole('postgres15', env),
+  },
   'postgres-16': { what: 'PostgreSQL 16', run: (env) => postgres('16', '16.14.0-beta.17', env) },
   'postgres-17': { what: 'PostgreSQL 17', run: (env) => postgres('17', '17.10.0-beta.17', env) },
   'node-22': { what: 'Node.js 22', run: (env) => node('22.23.5', env) },
@@ -46,7 +49,12 @@ function properties(env) {
 }
 
 function whole(server, env) {
-  return runVitest([`test/suite/${server}.test.ts`], { env: { ...env, TEST_WHOLE: '1' } });
+  const files = [
+    `test/suite/${server}.test.ts`,
+    'test/sql/plans.test.ts',
+    'test/sql/statement-plans.test.ts',
+  ];
+  return runVitest(files, { env: { ...env, TEST_WHOLE: '1' } });
 }
 
 async function postgres(major, version, env) {

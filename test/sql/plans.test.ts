@@ -23,6 +23,7 @@ import {
   validateToolCallFilter,
 } from '../../src/store/validate-filter.ts';
 import { answers, asks, user } from '../../src/testing/samples.ts';
+import { WHOLE } from '../support/environment.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { complainAboutPostgres, complainAboutSqlite } from './explain.ts';
@@ -227,5 +228,6 @@ function plansOn(name: string, open: () => Promise<Explained>): void {
 }
 
 plansOn('SQLite', explainSqlite);
-plansOn('PostgreSQL 15', explainPostgres('postgres15'));
+// The oldest planner in the matrix: it has the same indexes to choose from.
+if (WHOLE) plansOn('PostgreSQL 15', explainPostgres('postgres15'));
 plansOn('PostgreSQL 18', explainPostgres('postgres18'));

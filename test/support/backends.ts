@@ -8,13 +8,10 @@ import { SqliteStore } from '../../src/sqlite/store.ts';
 import type { Backend, Runner } from '../../src/testing/harness.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { WITHOUT_SQLITE } from './environment.ts';
+import type { KeptPool } from './kept-pools.ts';
 import { postgresClock } from './postgres-clock.ts';
-import type { PostgresName } from './postgres-database.ts';
-import { postgresDatabase } from './postgres-database.ts';
+import { POOL_SIZE, type PostgresName, postgresDatabase } from './postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from './temporary.ts';
-
-/** Many stores are open at once on one server. */
-const POOL_SIZE = 4;
 
 export const runner: Runner = {
   describe: (name, body) => {
@@ -90,24 +87,28 @@ async function makeEmptyDatabase(): Promise<Buffer> {
   return file;
 }
 
-export function postgresBackend(server: PostgresName): Backend {
+/** `ownPools`: each store connects anew, with a pool of its own. */
+export function postgresBackend(server: PostgresName, { ownPools = false } = {}): Backend {
   const database = postgresDatabase(server);
   return {
     name: server,
     capabilities: { extended: true, sharedAccess: true, backup: false, movableClock: true },
     async create() {
-      const { url, client, readySchema } = await database();
+      const { url, client, readySchema, keptPool } = await database();
       const { schema, giveBack } = await readySchema();
       const directory = await makeTemporaryDirectory();
+      const taken: KeptPool[] = [];
+      const connection = () => {
+        if (ownPools) return { connectionString: url, max: POOL_SIZE };
+        const kept = keptPool();
+        taken.push(kept);
+        return kept.pool;
+      };
       return {
-        open: async (clock) =>
-          new PostgresStore(
-            { connectionString: url, max: POOL_SIZE },
-            directory,
-            withClock(clock, { schema }),
-          ),
+        open: async (clock) => new PostgresStore(connection(), directory, withClock(clock, { schema })),
         clock: () => postgresClock(client, schema),
         async destroy() {
+          for (const kept of taken) kept.giveBack();
           await giveBack();
           await removeDirectory(directory);
         },

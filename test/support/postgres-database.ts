@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { afterFile } from './after-file.ts';
+import { type KeptPool, KeptPools } from './kept-pools.ts';
 import { type ReadySchema, ReadySchemas } from './ready-schemas.ts';
 
 export type PostgresName = 'postgres15' | 'postgres18';
@@ -16,7 +17,12 @@ export interface PostgresDatabase {
   dropSchema(schema: string): Promise<void>;
   /** One with a store's tables in it, for tests that change nothing but through a store. */
   readySchema(): Promise<ReadySchema>;
+  /** With connections that earlier tests left, for tests to which it doesn't matter whose the pool is. */
+  keptPool(): KeptPool;
 }
+
+/** Many stores are open at once on one server. */
+export const POOL_SIZE = 4;
 
 /**
  * Gives the test file that calls this a database of its own, made when it is first asked for and dropped
@@ -60,12 +66,15 @@ async function open(server: PostgresName): Promise<OpenDatabase> {
     },
   };
   const ready = new ReadySchemas({ url, client, ...schemasOfTests });
+  const pools = new KeptPools({ connectionString: url, max: POOL_SIZE });
   return {
     url,
     client,
     ...schemasOfTests,
     readySchema: () => ready.take(),
+    keptPool: () => pools.take(),
     async drop() {
+      await pools.end();
       if (!target.own) await ready.drop();
       await client.end();
       if (target.own) await runOnce(target.url, `drop database ${unique} with (force)`);
