@@ -88,12 +88,18 @@ export async function typeErrors(folder: string): Promise<string> {
   return `${stdout}${stderr}`;
 }
 
+export interface SampleRun {
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
 /** Runs one sample as a program of its own, in its folder. */
 export async function runSample(
   folder: string,
   index: number,
   env: Record<string, string>,
-): Promise<{ signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
+): Promise<SampleRun> {
   const child = spawn(process.execPath, ['--import', loader, 'sample.ts'], {
     cwd: folderOf(folder, index),
     env: { ...process.env, ...env },
