@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createExtendedStore, type ExtendedStore } from '../../src/index.ts';
 import { onProcessExit } from '../support/exit-hooks.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
+import { exampleProgram } from './run.ts';
 
 type Chat = UIMessage<{ cursor: number }>;
 
@@ -29,8 +29,8 @@ async function cleanUp(): Promise<void> {
 }
 
 async function serve(env: Record<string, string> = {}): Promise<void> {
-  const file = fileURLToPath(new URL('../../examples/chat-server.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file, dbPath], {
+  const program = await exampleProgram('examples/chat-server.ts');
+  const child = spawn(process.execPath, [program, dbPath], {
     env: { ...process.env, ANTHROPIC_API_KEY: '', OPENAI_API_KEY: '', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

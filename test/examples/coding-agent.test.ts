@@ -130,7 +130,7 @@ describe('the work directory', () => {
 test('coding-agent.ts: it finds the mistake, fixes it, and the tests pass', async () => {
   const dbPath = join(base, 'example.db');
   const env = { TMPDIR: base, TEMP: base };
-  const { code, stdout, stderr } = await start('examples/coding-agent.ts', [dbPath], base, env).ended;
+  const { code, stdout, stderr } = await (await start('examples/coding-agent.ts', [dbPath], base, env)).ended;
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toContain('Fixed: now all tests pass.');
 

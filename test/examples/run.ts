@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { bundleOf, bundles } from '../support/bundle.ts';
 import { onProcessExit } from '../support/exit-hooks.ts';
 
-const loader = import.meta.resolve('tsx');
 const root = new URL('../../', import.meta.url);
 
 export interface Ended {
@@ -21,11 +21,34 @@ export interface Started {
   kill(): void;
 }
 
-/** Starts a file of this repository in a process of its own, without the caller's keys and variables. */
-export function start(file: string, args: string[], cwd: string, env: Record<string, string> = {}): Started {
-  const path = fileURLToPath(new URL(file, root));
-  const flags = path.endsWith('.ts') ? ['--import', loader] : [];
-  const child = spawn(process.execPath, [...flags, path, ...args], {
+/** All that run as processes, of which some start others. */
+const PROGRAMS = [
+  'approval-across-processes',
+  'chat-server',
+  'coding-agent',
+  'fork-and-compare',
+  'own-loop',
+  'quick-start',
+  'tour',
+  'tour/decide',
+  'tour/process',
+  'worker',
+].map((name) => new URL(`examples/${name}.ts`, root));
+
+/** An example as a program that begins at once. */
+export async function exampleProgram(file: string): Promise<string> {
+  return bundleOf(await bundles(...PROGRAMS), new URL(file, root));
+}
+
+/** Starts an example, or a script, in a process of its own, without the caller's keys and variables. */
+export async function start(
+  file: string,
+  args: string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): Promise<Started> {
+  const path = file.endsWith('.ts') ? await exampleProgram(file) : fileURLToPath(new URL(file, root));
+  const child = spawn(process.execPath, [path, ...args], {
     cwd,
     env: { ...process.env, ANTHROPIC_API_KEY: '', OPENAI_API_KEY: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,7 +77,7 @@ export function start(file: string, args: string[], cwd: string, env: Record<str
 
 /** What it printed, once it has ended by itself and without an error. */
 export async function outputOf(file: string, args: string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await start(file, args, cwd).ended;
+  const { code, stdout, stderr } = await (await start(file, args, cwd)).ended;
   if (code !== 0 || stderr !== '') throw new Error(`${file} ended with ${code}: ${stderr}\n${stdout}`);
   return stdout;
 }

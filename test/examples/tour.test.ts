@@ -24,11 +24,16 @@ function npmStart(env: Record<string, string> = {}, args: string[] = []) {
   return start('scripts/start.mjs', args, directory, env);
 }
 
+/** What that starts, without the loader of its source. */
+async function tourWith(env: Record<string, string>): Promise<Ended> {
+  return (await start('examples/tour.ts', [], directory, { ...env, KODE_STORE_TYPE: 'sqlite' })).ended;
+}
+
 /** The same with a real provider's package, which asks a server of the test's. */
-async function npmStartAsking(script: Script): Promise<Ended> {
+async function tourAsking(script: Script): Promise<Ended> {
   const provider = await startScriptedProvider(script);
   try {
-    return await npmStart({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: `${provider.url}/v1` }).ended;
+    return await tourWith({ ANTHROPIC_API_KEY: 'key', ANTHROPIC_BASE_URL: `${provider.url}/v1` });
   } finally {
     await provider.stop();
   }
@@ -89,7 +94,7 @@ describe('npm start', () => {
   test(
     'tells the whole story without a key, and again over the same database with a real provider',
     async () => {
-      const first = await npmStart().ended;
+      const first = await (await npmStart()).ended;
       await using store = await createExtendedStore({
         type: 'sqlite',
         dbPath: join(directory, 'data', 'agents.db'),
@@ -100,7 +105,7 @@ describe('npm start', () => {
       const kode = await spawnKode(['stats'], directory);
       expect(kode).toMatchObject({ code: 0, stderr: '' });
 
-      const second = await npmStartAsking(clerkScript);
+      const second = await tourAsking(clerkScript);
       expect(second.stdout).toContain('of Anthropic, because ANTHROPIC_API_KEY is set');
       await checkTour(second, store);
       expect(await store.querySessions()).toHaveLength(4);
@@ -114,7 +119,7 @@ describe('npm start', () => {
   ])(
     'copes with a model that %s',
     async (_, script) => {
-      const { code, stdout, stderr } = await npmStartAsking(script);
+      const { code, stdout, stderr } = await tourAsking(script);
       expect(code, stdout).toBe(0);
       // kode's word when there is nothing to list.
       expect(stderr.replace('No tool calls match.\n', '')).toBe('');
@@ -128,14 +133,14 @@ describe('npm start', () => {
   test('says what is wrong when the provider refuses', async () => {
     const provider = await startProvider('anthropic', () => ({ status: 401, message: 'no such key' }));
     const env = { ANTHROPIC_API_KEY: 'wrong', ANTHROPIC_BASE_URL: `${provider.url}/v1` };
-    const { code, stderr } = await npmStart(env).ended;
+    const { code, stderr } = await tourWith(env);
     await provider.stop();
     expect(code).toBe(1);
     expect(stderr.trim()).toMatch(/^The tour broke off: .*no such key.*$/);
   });
 
   test('leaves no process behind when it is killed', async () => {
-    const tour = npmStart({ KODE_SQLITE_PATH: join(directory, 'own.db') });
+    const tour = await npmStart({ KODE_SQLITE_PATH: join(directory, 'own.db') });
     await tour.printed('print_labels');
     tour.kill();
     // Its output ends when the last of those who write to it has ended, which is before the tour's end.
@@ -148,11 +153,11 @@ describe('npm start', () => {
 
   test('imports a file that it is given', async () => {
     const file = join(import.meta.dirname, '../../examples/data/transcript.json');
-    const { code, stdout, stderr } = await npmStart({}, [file]).ended;
+    const { code, stdout, stderr } = await (await npmStart({}, [file])).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('$ npx kode import');
     expect(stdout).toContain('library-renewal');
-    const missing = await npmStart({}, [join(directory, 'missing.json')]).ended;
+    const missing = await (await npmStart({}, [join(directory, 'missing.json')])).ended;
     expect(missing).toMatchObject({ code: 1, stdout: '' });
     expect(missing.stderr).toContain('Usage: npm start [-- FILE]');
   });

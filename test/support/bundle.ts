@@ -62,7 +62,7 @@ async function makeBundles(entryPoints: string[]): Promise<string> {
   return folder;
 }
 
-/** Modules find what lies beside their sources, wherever their bundle is. */
+/** Modules find what lies beside their sources, wherever their bundle is; processes that they start are bundles. */
 const whereItWas: Plugin = {
   name: 'where-it-was',
   setup({ onLoad }) {
@@ -70,9 +70,16 @@ const whereItWas: Plugin = {
       if (path.includes(`${sep}node_modules${sep}`)) return undefined;
       const source = await readFile(path, 'utf8');
       const contents = source
+        .replaceAll(/\bfork\(new URL\(([^()]*)\)/g, (_, place: string) => `fork(${bundleAt(place)}`)
         .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
         .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)));
       return { contents, loader: 'ts', resolveDir: dirname(path) };
     });
   },
 };
+
+/** For a program that another one names beside itself: its bundle beside the other's. */
+function bundleAt(place: string): string {
+  const own = place.replaceAll('import.meta.url', "import.meta['url']");
+  return `new URL(new URL(${own}).href.replace(/\\.ts$/, '.mjs'))`;
+}
