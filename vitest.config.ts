@@ -12,6 +12,8 @@ export const common = {
   pool: 'forks' as const,
   testTimeout: 30_000,
   hookTimeout: 30_000,
+  // What is polled for comes sooner or later, also on a busy machine: the default is one second.
+  expect: { poll: { timeout: 20_000 } },
 };
 
 /** For a run, of whatever projects: the servers are started once. */

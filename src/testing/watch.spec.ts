@@ -3,7 +3,7 @@ import { AgentNotFoundError, StoreClosedError } from '../errors.ts';
 import type { ExtendedStore, WatchItem } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import { assistant, collect, createAgent, event, progress, user } from './samples.ts';
-import { pause, until, within } from './timing.ts';
+import { until, within } from './timing.ts';
 
 type EventItem = Extract<WatchItem, { kind: 'event' }>;
 
@@ -21,6 +21,15 @@ async function watchEvents(
     if (enough(item)) break;
   }
   return seen;
+}
+
+/** A promise that somebody else fulfils. */
+function signalled(): { given: Promise<void>; give(): void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give: () => give() };
 }
 
 function cursors(items: { cursor: number }[]): number[] {
@@ -44,8 +53,12 @@ function following(spec: Spec): void {
   spec.extended('gives what is there, then what comes', async ({ store }) => {
     await createAgent(store, 'a');
     await store.appendEvent('a', progress('one'));
-    const watching = watchEvents(store, 'a', 0, (item) => item.cursor === 3);
-    await pause(100);
+    const first = signalled();
+    const watching = watchEvents(store, 'a', 0, (item) => {
+      first.give();
+      return item.cursor === 3;
+    });
+    await within(first.given, 'the event that is there');
     await store.appendEvent('a', event('control', 'two', { n: 2 }));
     await store.commit('a', { events: [event('monitor', 'three')], messages: [user('x')] });
     const seen = await within(watching, 'watching three events');
@@ -167,11 +180,15 @@ function ending(spec: Spec): void {
     await createAgent(store, 'a');
     await store.appendEvent('a', progress('one'));
     const controller = new AbortController();
-    const watching = collect(store.watch('a', { since: 0, signal: controller.signal }));
-    await pause(100);
+    const seen: WatchItem[] = [];
+    const watching = (async () => {
+      for await (const item of store.watch('a', { since: 0, signal: controller.signal })) seen.push(item);
+    })();
+    await until(() => seen.length > 0, 'the event is seen');
     controller.abort();
+    await within(watching, 'ending a watch');
     assert.deepEqual(
-      (await within(watching, 'ending a watch')).map((item) => item.kind),
+      seen.map((item) => item.kind),
       ['event'],
     );
     const aborted = collect(store.watch('a', { since: 0, signal: AbortSignal.abort() }));
@@ -180,16 +197,26 @@ function ending(spec: Spec): void {
 
   spec.extended('ends with its agent', async ({ store }) => {
     await createAgent(store, 'a');
-    const watching = collect(store.watch('a', { since: 0 }));
-    await pause(100);
+    await store.appendEvent('a', progress('one'));
+    const first = signalled();
+    const watching = watchEvents(store, 'a', 0, () => {
+      first.give();
+      return false;
+    });
+    await within(first.given, 'the event that is there');
     await store.delete('a');
-    assert.deepEqual(await within(watching, 'ending with the agent', 20_000), []);
+    assert.deepEqual(cursors(await within(watching, 'ending with the agent', 20_000)), [1]);
   });
 
   spec.extended('ends with its store', async ({ store }) => {
     await createAgent(store, 'a');
-    const watching = collect(store.watch('a', { since: 0 })).catch((error: unknown) => error);
-    await pause(100);
+    await store.appendEvent('a', progress('one'));
+    const first = signalled();
+    const watching = watchEvents(store, 'a', 0, () => {
+      first.give();
+      return false;
+    }).catch((error: unknown) => error);
+    await within(first.given, 'the event that is there');
     await within(store.close(), 'closing a store that watches');
     const end = await within(watching, 'ending with the store');
     assert.ok(end instanceof StoreClosedError || Array.isArray(end), String(end));

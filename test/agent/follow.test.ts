@@ -125,7 +125,7 @@ onEachStore(({ test, testSql }) => {
       },
     });
     const following = follow(counting);
-    await vi.waitFor(() => expect(read).toBeGreaterThan(0));
+    await expect.poll(() => read).toBeGreaterThan(0);
     const live = await collect(agent.stream('Once more.'));
     expect(told((await following).parts)).toEqual(told(live.parts));
     // That the last turn had ended, and perhaps this turn's events again when its answer was overheard.
@@ -147,12 +147,13 @@ onEachStore(({ test, testSql }) => {
     expect(events.at(-1)).toMatchObject(finish);
 
     const hanging = collect(agent.stream('Count.'));
-    await vi.waitFor(async () => {
+    const streamed = async () => {
       const deltas = (await store.loadDelta('a')) as unknown as AnswerDelta[];
       for (const delta of deltas) expect(delta).toMatchObject({ messageSeq: 5, stepNumber: 0 });
       const parts = deltas.flatMap((delta) => delta.parts);
-      expect(parts.map(({ text }) => text).join('')).toBe('One two thre');
-    });
+      return parts.map(({ text }) => text).join('');
+    };
+    await expect.poll(streamed).toBe('One two thre');
     await agent.interrupt();
     await hanging;
   });
@@ -347,7 +348,7 @@ onEachStore(({ test, testSql }) => {
     const watch = vi.spyOn(store, 'watch');
     const next = follow(store);
     // It has seen that no turn is under way.
-    await vi.waitFor(() => expect(watch).toHaveBeenCalled());
+    await expect.poll(() => watch.mock.calls.length).toBeGreaterThan(0);
     await agent.send('And?');
     expect(textIn((await next).parts)).toBe('Again.');
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createExtendedStore, type ExtendedStore } from '../../src/index.ts';
 import { onProcessExit } from '../support/exit-hooks.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
@@ -280,7 +280,7 @@ describe('an answer', () => {
   it('is there for a reader who comes back after its end', async () => {
     const client = new Client(await createAgent());
     await client.send([asks('Please count to 40.')], hasCounted(5));
-    await vi.waitFor(async () => expect((await load(client.agentId)).status).toBe('idle'));
+    await expect.poll(async () => (await load(client.agentId)).status).toBe('idle');
     expect(await client.goOn()).toBe(true);
     expect(textOf(client.message)).toBe(numbers(40));
     await expectLoaded(client.agentId, client.message);
@@ -306,7 +306,7 @@ describe('an answer', () => {
     const client = new Client(await createAgent());
     const question = asks('Please count to 100.');
     const first = client.send([question]);
-    await vi.waitFor(async () => expect((await load(client.agentId)).status).toBe('running'));
+    await expect.poll(async () => (await load(client.agentId)).status).toBe('running');
     const again = new Client(client.agentId);
     const second = again.send([question]);
     const other = await post(`/agents/${client.agentId}/messages`, { messages: [asks('Hello?', 'm2')] });
@@ -461,7 +461,7 @@ describe('the server', () => {
       await lease.release();
     });
     const client = new Client('left');
-    await vi.waitFor(async () => expect((await load('left')).status).toBe('idle'), 10_000);
+    await expect.poll(async () => (await load('left')).status).toBe('idle');
     expect(textOf((await load('left')).messages.at(-1))).toBe(numbers(30));
     expect(await client.replay()).toBe(false);
   });

@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../../src/errors.ts';
 import type { TextBlock } from '../../src/model/message.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { answers, asks, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
-import { outcomes, pause } from '../../src/testing/timing.ts';
+import { outcomes, pause, until } from '../../src/testing/timing.ts';
 import { type Cut, Network } from '../support/network.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres-server.ts';
@@ -198,7 +198,7 @@ describe('connections that the server ends', () => {
         }
       }
     });
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 5 || failures === 0; round += 1) {
       await pause(60);
       await terminate();
     }
@@ -263,7 +263,7 @@ describe('a server that crashes', () => {
       }
     });
     const ended = outcomes(writers);
-    await pause(300);
+    await until(() => [...acknowledged.values()].every((count) => count > 0), 'each writer has written');
     process.kill(await pidOfAnotherBackend(server.url), 'SIGKILL');
     const { errors } = await ended;
     for (const error of errors) expect(error).toBeInstanceOf(StoreUnavailableError);
