@@ -23,6 +23,7 @@ import * as cancel from '../../src/postgres/cancel.ts';
 import * as postgresDriver from '../../src/postgres/driver.ts';
 import * as gate from '../../src/postgres/gate.ts';
 import * as postgres from '../../src/postgres/options.ts';
+import * as prepared from '../../src/postgres/prepared-names.ts';
 import * as postgresStore from '../../src/postgres/store.ts';
 import * as units from '../../src/postgres/units.ts';
 import * as agentState from '../../src/sql/agent-state.ts';
@@ -121,6 +122,7 @@ const CODE: Record<string, readonly number[]> = {
   'States of agents that were written to last': [stateCache.MAX_AGENTS],
   'Composed statements: texts in use': [statements.MAX_COMPOSED],
   'SQLite: prepared statements': [sqliteDriver.MAX_COMPILED],
+  'PostgreSQL: prepared statements of a connection': [prepared.MAX_PREPARED],
   'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
   'JSON files: agents that nobody works with, held in memory': [cells.MAX_AGENTS, cells.MAX_BYTES],
