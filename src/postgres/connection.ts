@@ -5,7 +5,7 @@ import { LAST_WORD_MS } from './cancel.ts';
 import { isCancelled, saysNothingStored, sparesSession } from './errors.ts';
 import { abortedBefore, GivenUp } from './given-up.ts';
 import { roomForName } from './prepared-names.ts';
-import { type Limit, signalOf, StatementWait } from './statement-wait.ts';
+import { type Limit, StatementWait, signalOf } from './statement-wait.ts';
 import type { Waits } from './waits.ts';
 
 /** What a connection needs of the store that works on it. */

@@ -10,8 +10,8 @@ import type { PostgresDialect } from './dialect.ts';
 import { isLostStatement } from './errors.ts';
 import type { Listener } from './listener.ts';
 import type { Probe } from './probe.ts';
-import type { Limit } from './statement-wait.ts';
 import { ServerTime } from './server-time.ts';
+import type { Limit } from './statement-wait.ts';
 import { LostStatement, type Units } from './units.ts';
 
 const RESERVE_KEYS = statement(

@@ -7,8 +7,11 @@ const CONNECTION_TIMEOUT =
 /** What errors of the driver, of the server and of Node have in common, in whichever realm they were made. */
 export interface DriverError {
   code?: unknown;
+  /** In the server's language: `lc_messages`. */
   severity?: unknown;
   message: string;
+  /** Where in the server's source it comes from. */
+  file?: unknown;
   constraint?: unknown;
 }
 
@@ -38,9 +41,17 @@ const NORMAL_WORK = new Set(['23505', '40001', '40P01', '55P03', '57014']);
  * under a role, the server became a replica, a prepared plan is outdated. Only a new session is free of that.
  */
 export function sparesSession(error: unknown): boolean {
-  // A replica that ends a session for its recovery also calls that a serialization failure. The severity is
-  // in the server's language, so that there is no asking for "ERROR"; the other codes never end a session.
-  return NORMAL_WORK.has(codeOf(error)) && asDriverError(error)?.severity !== 'FATAL';
+  return NORMAL_WORK.has(codeOf(error)) && !mayEndSession(error);
+}
+
+/**
+ * A replica that ends a session for its recovery calls that a serialization failure; the other codes of normal work
+ * never end one. The severity would say it, in the server's language; `pg` leaves out the one that is always in
+ * English. Serialization failures of transactions don't come from the loop that serves the session.
+ */
+function mayEndSession(error: unknown): boolean {
+  const { severity, file } = asDriverError(error) ?? {};
+  return severity === 'FATAL' || (codeOf(error) === '40001' && file === 'postgres.c');
 }
 
 /** SQLSTATEs are five characters; an error without one didn't come from the server. */
@@ -54,12 +65,17 @@ export function isServersWord(error: unknown): boolean {
  */
 export function saysNothingStored(error: unknown): boolean {
   if (error instanceof GivenUp) return error.answered;
-  return (
-    isServersWord(error) &&
-    !/^(08|57P)/.test(codeOf(error)) &&
-    !/^(FATAL|PANIC)$/.test(String(asDriverError(error)?.severity))
-  );
+  if (!isServersWord(error) || ENDS_SESSION.test(codeOf(error))) return false;
+  const severity = String(asDriverError(error)?.severity);
+  if (/^(FATAL|PANIC)$/.test(severity)) return false;
+  // In another language than English there is no telling an error from a panic, which these can be.
+  return severity === 'ERROR' || !MAY_BE_PANIC.test(codeOf(error));
 }
+
+/** Connection exceptions, and operator intervention other than a cancelled statement. */
+const ENDS_SESSION = /^(08|57P)/;
+/** Full disk and other resources, input and output, internal errors, damage. */
+const MAY_BE_PANIC = /^(53|58|F0|XX)/;
 
 /** The pool had no connection to give for as long as it waits. */
 export function isConnectionTimeout(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { StoreBusyError, StoreUnavailableError, ValidationError } from '../../src/errors.ts';
+import { sparesSession } from '../../src/postgres/errors.ts';
 import { translate } from '../../src/postgres/translate.ts';
 
 const HERE = {
@@ -44,6 +45,24 @@ describe('an error of the driver', () => {
     for (const code of ['57014', '40001', '42P01', '53100', '42501']) {
       expect(translate(fromServer(code, 'x'), HERE)).toMatchObject({ outcome: 'none' });
     }
+  });
+
+  it('P1 says what it says whatever language the server speaks', () => {
+    const german = (code: string, severity: string, file = 'execMain.c') =>
+      Object.assign(fromServer(code, 'Meldung', severity), { file });
+    for (const code of ['57014', '40001', '42P01', '42501']) {
+      expect(translate(german(code, 'FEHLER'), HERE), code).toMatchObject({ outcome: 'none' });
+    }
+    // Whether it is an error or a panic, which may have come after the commit, only its words would say.
+    for (const code of ['53100', '58030', 'XX000', '57P01']) {
+      expect(translate(german(code, 'PANIK'), HERE), code).toMatchObject({ outcome: 'unknown' });
+    }
+    for (const code of ['23505', '40001', '40P01', '55P03', '57014']) {
+      expect(sparesSession(german(code, 'FEHLER')), code).toBe(true);
+    }
+    // A replica ends sessions for its recovery.
+    expect(sparesSession(german('40001', '致命错误', 'postgres.c'))).toBe(false);
+    expect(sparesSession(german('40001', 'FATAL', 'postgres.c'))).toBe(false);
   });
 
   it('R2 is recognised by its shape, in whichever realm it was made', () => {
