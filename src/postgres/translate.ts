@@ -6,6 +6,7 @@ import {
   type WriteOutcome,
 } from '../errors.ts';
 import { UniqueViolation } from '../sql/driver.ts';
+import { UNKNOWN_OUTCOME } from '../store/unknown-outcome.ts';
 import { asDriverError, codeOf, isConnectionTimeout, isServersWord, saysNothingStored } from './errors.ts';
 import { GivenUp } from './given-up.ts';
 import { lackOfPrivilege } from './privileges.ts';
@@ -66,7 +67,7 @@ export function translate(error: unknown, at: Circumstances): unknown {
 /** A sentence on what became of what was to be stored; empty where nothing was. */
 function fateOf({ writes }: Circumstances, outcome: WriteOutcome): string {
   if (outcome === 'unknown') {
-    return ' Whether the write was stored is unknown: repeat it with the same operationId, and it is stored once.';
+    return ` ${UNKNOWN_OUTCOME}`;
   }
   return writes ? ' Nothing was stored.' : '';
 }

@@ -7,9 +7,9 @@ import {
   type LeaseToken,
 } from '../model/agent.ts';
 import { checkText, ordinal } from '../model/call-update.ts';
-import { encodeObject } from '../model/encode-info.ts';
 import type { Decision } from '../model/decided-call.ts';
 import { checkLease, type EncodedDocument } from '../model/encode-commit.ts';
+import { encodeObject } from '../model/encode-info.ts';
 import { isAbortSignal, ownSignal } from '../model/foreign.ts';
 import {
   describe,

@@ -48,6 +48,7 @@ import type {
   WriteOptions,
 } from './store.ts';
 import type { TrustingStore } from './trusting-store.ts';
+import { REPEATABLE_COMMIT } from './unknown-outcome.ts';
 import { validateEventOptions } from './validate-filter.ts';
 
 /**
@@ -93,17 +94,21 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
   }
 
   commit(agentId: string, change: TurnCommit): Promise<CommitResult> {
+    let kind = 'commit';
     return this.run(
       'commit',
       () => {
         validateAgentId(agentId);
-        return encodeCommit(agentId, change);
+        const encoded = encodeCommit(agentId, change);
+        if (encoded.operation) kind = REPEATABLE_COMMIT;
+        return encoded;
       },
       (backend, encoded) => {
         const { latest } = encoded;
         if (latest === undefined || isInTime(latest, backend.time)) return backend.commit(agentId, encoded);
         return checkInTime('at', latest, backend.time).then(() => backend.commit(agentId, encoded));
       },
+      () => kind,
     );
   }
 
@@ -342,11 +347,13 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     operation: string,
     check: () => A,
     work: (backend: B, checked: A) => Promise<T>,
+    kind?: () => string,
   ): Promise<T> {
-    return this.lifecycle.run(operation, () => {
+    const call = () => {
       const checked = reading(operation, check);
       return this.whenReady((backend) => work(backend, checked));
-    });
+    };
+    return this.lifecycle.run(operation, call, kind);
   }
 
   /** At once, if the backend is open. */

@@ -1,6 +1,7 @@
 import type { LeaseHolder } from '../errors.ts';
 import type { LeaseToken } from '../model/agent.ts';
 import type { AgentLease } from './store.ts';
+import { withRemedy } from './unknown-outcome.ts';
 
 /** What a backend knows of a lease that it has given. */
 export interface GivenLease extends LeaseToken {
@@ -13,7 +14,13 @@ export interface GivenLease extends LeaseToken {
 
 /** The same as what the caller gets: a function that releases it. */
 export function leaseHandle(given: GivenLease): AgentLease {
-  const release = () => given.release();
+  const release = async () => {
+    try {
+      await given.release();
+    } catch (error) {
+      throw withRemedy(error, 'release');
+    }
+  };
   return Object.defineProperties(release, {
     agentId: { value: given.agentId, enumerable: true },
     token: { value: given.token, enumerable: true },

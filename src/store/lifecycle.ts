@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../model/clock.ts';
 import { type Paged, PagedIteration } from './paged.ts';
 import { assertRoomForCall } from './queues.ts';
 import type { OperationMetrics } from './store.ts';
+import { withRemedy } from './unknown-outcome.ts';
 
 /** Latencies remembered per operation. */
 export const WINDOW = 1_024;
@@ -59,7 +60,8 @@ export class Lifecycle {
     if (this.#closed) throw new StoreClosedError();
   }
 
-  async run<T>(operation: string, work: () => Promise<T>): Promise<T> {
+  /** `kind`: which kind of this operation it was, where there are several. */
+  async run<T>(operation: string, work: () => Promise<T>, kind?: () => string): Promise<T> {
     const start = this.begin();
     let failed = true;
     try {
@@ -67,7 +69,7 @@ export class Lifecycle {
       failed = false;
       return result;
     } catch (error) {
-      throw this.#explain(error);
+      throw this.explain(error, kind?.() ?? operation);
     } finally {
       this.end(operation, start, failed);
     }
@@ -86,8 +88,8 @@ export class Lifecycle {
   }
 
   /** What an error of a call is to its caller. */
-  explain(error: unknown): unknown {
-    return this.#explain(error);
+  explain(error: unknown, call: string): unknown {
+    return withRemedy(this.#explain(error), call);
   }
 
   /** To be followed by `end`. */
@@ -147,7 +149,7 @@ export class Lifecycle {
       try {
         await release();
       } catch (error) {
-        throw this.#explain(error);
+        throw this.explain(error, 'close');
       }
     })();
     return this.#closed;
@@ -230,6 +232,6 @@ class Call<T> implements Settling<T> {
 
   reject(error: unknown): void {
     this.#lifecycle.end(this.#operation, this.#start, true);
-    this.#reject(this.#lifecycle.explain(error));
+    this.#reject(this.#lifecycle.explain(error, this.#operation));
   }
 }

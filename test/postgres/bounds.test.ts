@@ -162,11 +162,44 @@ describe('P1 a server that answers nobody', () => {
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect(error).toMatchObject({
       outcome: 'unknown',
-      message: expect.stringMatching(/unknown.*operationId/),
+      message: expect.stringMatching(/unknown\. Repeat it with the same operationId/),
     });
     network.deliver();
     expect(await store.commit('a', change)).toMatchObject({ version: 3, messageCount: 3 });
     expect(await witness.loadMessages('a')).toEqual([user('x'), user('y'), user('once')]);
+  });
+
+  it('A5 in mid-write says to each call what it can do', async () => {
+    const { store, network } = await behindNetwork(8);
+    for (const agentId of ['b', 'c']) await store.fork('a', { agentId });
+    await store.appendEvent('a', progress('x'));
+    const lease = await store.acquireAgentLock('b');
+    const calls: [RegExp, () => Promise<unknown>][] = [
+      [
+        /Repeat it with the same operationId/,
+        () => store.commit('a', { todos: { todos: [] }, operationId: '1' }),
+      ],
+      [
+        /Load the agent to see.*A commit that has an operationId/,
+        () => store.appendMessages('a', [user('y')]),
+      ],
+      [/exists\(\)/, () => store.fork('a')],
+      [/list\(\)/, () => store.batchFork('a', 2)],
+      [/runs out by itself/, () => store.acquireAgentLock('c')],
+      [/newest events/, () => store.appendEvent('a', progress('x'))],
+      [/Repeat it, or let the lease run out/, () => lease.release()],
+    ];
+    for (const [remedy, call] of calls) {
+      // It has connections, and knows the agent: the next write is one statement.
+      await Promise.all([opens(store), opens(store), opens(store)]);
+      await store.appendMessages('a', [user('y')]);
+      network.holdAnswers();
+      const error = await call().catch((reason: unknown) => reason);
+      expect(error, String(remedy)).toMatchObject({ outcome: 'unknown' });
+      expect((error as Error).message).toMatch(/Whether the write was stored is unknown\./);
+      expect((error as Error).message).toMatch(remedy);
+      network.deliver();
+    }
   });
 
   it('in mid-transaction has stored nothing, unless it was told to commit', async () => {
@@ -378,7 +411,7 @@ describe('P1 writes to one agent that wait for each other', () => {
     expect(first).toMatchObject({ code: 'STORE_UNAVAILABLE', outcome: 'unknown' });
     expect(others).toHaveLength(4);
     for (const error of others) {
-      expect(error).toMatchObject({ code: 'STORE_BUSY', outcome: 'none', cause: first });
+      expect(error).toMatchObject({ code: 'STORE_BUSY', outcome: 'none', cause: { outcome: 'unknown' } });
     }
   });
 });

@@ -61,9 +61,7 @@ describe('a connection that breaks in the middle of a commit', () => {
       toolCalls: [{ toolCallId: 'call', state: 'completed' as const, output: 1 }],
       events: [progress('step')],
     };
-    expect(await unavailable(store.commit('a', change))).toMatch(
-      /unknown: repeat it with the same operationId/,
-    );
+    expect(await unavailable(store.commit('a', change))).toMatch(/unknown\. Load the agent to see/);
     expect(network.cutHappened).toBe(true);
     expect(await witness.loadMessages('a')).toHaveLength(1 + 2 * stored[when]);
     expect(await witness.loadToolCallRecords('a')).toHaveLength(stored[when]);
