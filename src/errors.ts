@@ -137,12 +137,9 @@ export class LeaseNotHeldError extends KodeError {
   /** When that lease ends unless it is renewed. */
   readonly expiresAt: Date | undefined;
 
-  /** `standing`: the lease that somebody has now. */
-  constructor(agentId: string, reason: string, standing?: StandingLease) {
+  /** `standing`: the lease that somebody has now. `remedy`: what to do where there is no write to pass a lease with. */
+  constructor(agentId: string, reason: string, standing?: StandingLease, remedy = remedyOf(standing)) {
     const now = standing ? `, and ${describeHolder(standing)} holds the lease${describeEnd(standing)}` : '';
-    const remedy = standing?.here
-      ? 'Pass that one with the write: { lease }. The lease of an open agent is agent.lease.'
-      : 'Get a lease with acquireAgentLock() and pass it with the write.';
     super(
       'LEASE_NOT_HELD',
       `This write doesn't hold the lease on agent "${agentId}": ${reason}${now}. ${remedy}`,
@@ -151,6 +148,12 @@ export class LeaseNotHeldError extends KodeError {
     this.holder = standing?.holder;
     this.expiresAt = standing?.expiresAt;
   }
+}
+
+function remedyOf(standing: StandingLease | undefined): string {
+  return standing?.here
+    ? 'Pass that one with the write: { lease }. The lease of an open agent is agent.lease.'
+    : 'Get a lease with acquireAgentLock() and pass it with the write.';
 }
 
 /** Somebody else holds the agent's lease, and held it for as long as the call waited. */

@@ -148,6 +148,8 @@ export class Journal {
     throw new LeaseNotHeldError(
       this.agentId,
       'it was lost, or given back, while this agent object was in use',
+      undefined,
+      'Close this object, and go on with another one: Agent.resume(). What was committed is stored.',
     );
   }
 

@@ -62,7 +62,9 @@ onEachStore(({ test, testSql }) => {
       expect(await failed).toBeInstanceOf(LeaseNotHeldError);
       expect(signal.aborted).toBe(true);
       open();
-      expect(await failureOf(agent.run())).toBeInstanceOf(LeaseNotHeldError);
+      const later = await failureOf(agent.run());
+      expect(later).toBeInstanceOf(LeaseNotHeldError);
+      expect((later as LeaseNotHeldError).message).toMatch(/Agent\.resume\(\)/);
       expect(await other.loadMessages('a')).toEqual([userSays('Go.'), modelAsks(['wait', 'c1'])]);
       expect(await states(other)).toEqual([['c1', 'executing']]);
       expect(await other.loadInfo('a')).toMatchObject({ status: 'running' });
