@@ -50,6 +50,7 @@ describe('what belongs together', () => {
     ['docs/agent.md', 'docs/zh-CN/agent.md'],
     ['docs/database.md', 'docs/zh-CN/database.md'],
     ['docs/limits.md', 'docs/zh-CN/limits.md'],
+    ['docs/upgrading.md', 'docs/zh-CN/upgrading.md'],
   ])('%s and %s have the same parts and the same samples', (english, chinese) => {
     const [one, other] = [documents.get(english), documents.get(chinese)];
     expect(other && outline(other)).toEqual(one && outline(one));
