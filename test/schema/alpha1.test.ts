@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StoreBusyError } from '../../src/errors.ts';
 import { JSONStore } from '../../src/json/store.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
@@ -153,6 +154,63 @@ describe.skipIf(!existsSync(alphaPackage))('V1 a writer of 3.0.0-alpha.1', () =>
     expect((await upgraded?.checkConsistency())?.issues).toEqual([]);
     await upgraded?.close();
   });
+
+  /** Writes to a folder with that version, until it is told to end. */
+  function writeJson(where: string) {
+    const script = fileURLToPath(new URL('./alpha-child.mjs', import.meta.url));
+    const child = spawn(process.execPath, [script, folder(), 'json', where]);
+    const callOff = onProcessExit(() => child.kill('SIGKILL'));
+    const closed = once(child, 'close').finally(callOff);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const said: string[] = [];
+    return {
+      said,
+      /** Until it has said so much, or has ended. */
+      async until(count: number) {
+        while (said.length < count) {
+          const line = await lines.next();
+          if (line.done) return;
+          said.push(line.value);
+        }
+      },
+      async end(how: 'close' | 'kill') {
+        if (how === 'close') child.stdin.end();
+        else child.kill('SIGKILL');
+        await this.until(Number.POSITIVE_INFINITY);
+        await closed;
+      },
+    };
+  }
+
+  it.each(['close', 'kill'] as const)(
+    'keeps its JSON folder to itself until it ends (%s), and loses nothing to an upgrade',
+    async (how) => {
+      const where = join(directory, `json-${how}`);
+      const writer = writeJson(where);
+      await writer.until(20);
+      const early = new JSONStore(where);
+      const refusal = await early.list().catch((error: unknown) => error);
+      expect(refusal).toBeInstanceOf(StoreBusyError);
+      expect(String(refusal)).toContain(`The folder "${where}" is in use by process`);
+      await expect(early.saveInfo('x', {})).rejects.toThrow(StoreBusyError);
+      await writer.until(writer.said.length + 20);
+      await writer.end(how);
+      // The same store takes the folder as soon as it can.
+      const stored = await early.loadMessages('writer');
+      expect(stored.slice(0, writer.said.length)).toEqual(writer.said.map((n) => user(n)));
+      expect(stored.length, 'but for the one that was under way').toBeLessThanOrEqual(writer.said.length + 1);
+      await early.appendMessages('writer', [user('on')]);
+      // While it is open, and afterwards, that version is refused, and changes nothing.
+      const late = writeJson(where);
+      await late.end('close');
+      await early.close();
+      const later = writeJson(where);
+      await later.end('close');
+      for (const { said } of [late, later]) expect(said).toEqual([expect.stringContaining('commit refused')]);
+      await using again = new JSONStore(where);
+      expect(await again.loadMessages('writer')).toEqual([...stored, user('on')]);
+    },
+  );
 
   async function placeOf(name: string): Promise<{ args: string[]; open(): ExtendedStore }> {
     if (name === 'sqlite') {
