@@ -111,7 +111,7 @@ export class AgentFiles {
         `The file "${path}" is the log of another agent ("${state.header.agentId}").`,
       );
     }
-    const log = this.#log(path, loaded, end !== undefined);
+    const log = await this.#log(path, loaded, end !== undefined);
     return { directory, state, events, log, bytes, writable: false, fence, version };
   }
 
@@ -156,7 +156,7 @@ export class AgentFiles {
     if (state.cursor > 0) events.add(state.cursor, place);
     const end = place.offset + place.length;
     const written: ScanResult = { format: FORMAT, end, sum: line.sum, torn: false };
-    const log = this.#log(join(directory, logName(header.key)), written);
+    const log = await this.#log(join(directory, logName(header.key)), written);
     return {
       directory,
       state,
@@ -177,11 +177,14 @@ export class AgentFiles {
     await this.disk.removeTree(trash).catch(() => undefined);
   }
 
-  #log(path: string, written: ScanResult, refused = false): LogFile {
+  async #log(path: string, written: ScanResult, refused = false): Promise<LogFile> {
     const { durability, readOnly } = this.#options;
+    const found = await this.disk.placeOf(path);
     return new LogFile(path, written, {
       disk: this.disk,
+      clock: this.clock,
       durability,
+      identity: found?.identity,
       flags: readOnly ? 'r' : 'r+',
       refused,
     });
@@ -224,6 +227,6 @@ export class AgentFiles {
     const loaded = await this.reader.load(path);
     if (!loaded) throw missing(path);
     agent.events = loaded.events;
-    agent.log = this.#log(path, loaded);
+    agent.log = await this.#log(path, loaded);
   }
 }

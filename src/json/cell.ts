@@ -1,4 +1,4 @@
-import { AgentNotFoundError } from '../errors.ts';
+import { AgentNotFoundError, StoreUnavailableError } from '../errors.ts';
 import { assertRoomForWrite } from '../store/queues.ts';
 import type { AgentFiles, NewAgent, OpenAgent } from './agent-files.ts';
 import { apply } from './apply.ts';
@@ -242,10 +242,14 @@ export class AgentCell {
     for (const { write, result } of planned) write.resolve(result);
   }
 
-  /** A disk may be too full for all of them and have room for some: each gets a try of its own. */
+  /**
+   * A disk may be too full for all of them and have room for some: each gets a try of its own. Not where the log
+   * isn't what they were planned on any more.
+   */
   async #rejectBatch(planned: { write: Write }[], error: unknown): Promise<void> {
-    if (planned.length === 1) {
-      planned[0]?.write.reject(error);
+    const isGone = error instanceof StoreUnavailableError && error.outcome === 'none';
+    if (planned.length === 1 || isGone) {
+      for (const { write } of planned) write.reject(error);
       return;
     }
     for (const { write } of planned) {

@@ -104,6 +104,12 @@ export class Disk {
     return info && `${info.ino} ${info.size} ${info.mtimeMs}`;
   }
 
+  /** Which file has this name, and how long it is; undefined where there is none. */
+  async placeOf(path: string): Promise<{ identity: string; size: number } | undefined> {
+    const info = await infoOf(path);
+    return info && { identity: `${info.dev} ${info.ino}`, size: info.size };
+  }
+
   keepOpen(path: string, flags: 'r' | 'r+'): KeptFile {
     return this.#files.keep(path, flags);
   }

@@ -1,3 +1,5 @@
+import { StoreUnavailableError } from '../errors.ts';
+import type { Clock } from '../model/clock.ts';
 import type { Disk } from './disk.ts';
 import { encodeLine } from './entry.ts';
 import { outcomeUnknown } from './file-errors.ts';
@@ -8,6 +10,9 @@ export type Durability = 'full' | 'normal';
 
 /** So much of a piece that a crash left behind is kept beside the log. */
 export const MAX_TORN_BYTES = 1 << 20;
+
+/** How often a store that writes looks whether a log is still in its place. A pause is longer. */
+const LOOK_MS = 100;
 
 /** An agent's log. Everything before `size` is known to be good; what may be behind it counts for nothing. */
 export class LogFile {
@@ -21,16 +26,32 @@ export class LogFile {
   #torn: boolean;
   /** Something that was refused may be behind the end. */
   #refused: boolean;
+  readonly #clock: Clock;
+  /** Which file it is: what is written to one that was removed or replaced is gone when that is closed. */
+  readonly #identity: string | undefined;
+  /** When it was last seen in its place, by the monotonic clock. */
+  #lookedAt: number;
 
   constructor(
     path: string,
     { format, end, sum, torn }: ScanResult,
-    options: { disk: Disk; durability: Durability; flags: 'r' | 'r+'; refused?: boolean },
+    options: {
+      disk: Disk;
+      clock: Clock;
+      durability: Durability;
+      flags: 'r' | 'r+';
+      /** Of the file that lies there now. */
+      identity: string | undefined;
+      refused?: boolean;
+    },
   ) {
     this.path = path;
     this.format = format;
     this.#disk = options.disk;
     this.#durability = options.durability;
+    this.#clock = options.clock;
+    this.#identity = options.identity;
+    this.#lookedAt = options.clock.monotonic();
     this.#file = options.disk.keepOpen(path, options.flags);
     this.#end = end;
     this.#sum = sum;
@@ -64,6 +85,7 @@ export class LogFile {
   /** Writes entries as one line: after a crash all of them are there, or none. */
   async append(entries: readonly string[]): Promise<Place> {
     await this.settle();
+    await this.#lookForFile();
     const { bytes, sum } = frame(encodeLine(entries), this.#sum);
     const place = { offset: this.#end, length: bytes.length, previous: this.#sum };
     try {
@@ -106,6 +128,26 @@ export class LogFile {
 
   async close(): Promise<void> {
     await this.#file.close();
+  }
+
+  /** Throws if what is written now would be gone, or couldn't be read. */
+  async #lookForFile(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (now - this.#lookedAt < LOOK_MS) return;
+    const change = await this.#changeOfPlace();
+    if (change !== undefined) {
+      throw new StoreUnavailableError(
+        `The file "${this.path}" was ${change} while this store had it open: nothing of this was stored. The next call reads what is there now. See what became of the file, and restore the store's folder from a backup where need be.`,
+      );
+    }
+    this.#lookedAt = now;
+  }
+
+  async #changeOfPlace(): Promise<string | undefined> {
+    const found = await this.#disk.placeOf(this.path);
+    if (!found) return 'removed';
+    if (found.identity !== this.#identity) return 'replaced by another file';
+    return found.size < this.#end ? 'cut short' : undefined;
   }
 
   async #cut(): Promise<void> {

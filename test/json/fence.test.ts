@@ -132,7 +132,7 @@ describe('a holder that stood still in the midst of a write', () => {
     const log = new LogFile(
       path,
       { format: 2, end: bytes.length, sum, torn: false },
-      { disk, durability: 'full', flags: 'r+' },
+      { disk, clock, durability: 'full', flags: 'r+', identity: (await disk.placeOf(path))?.identity },
     );
     await expect(log.append(['{"late":1}'])).rejects.toThrow(StoreBusyError);
     await log.close();
