@@ -5,7 +5,7 @@ import { reading } from '../model/json.ts';
 import { fieldsOf, knownKeys } from '../model/known-keys.ts';
 import { listOf } from '../model/lists.ts';
 import { checkLeaseOptions } from '../store/arguments.ts';
-import type { AgentLease, Store } from '../store/store.ts';
+import type { AgentLease, ExtendedStore, Store } from '../store/store.ts';
 import type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
 import type { FollowOptions } from './follow.ts';
 import type { SpawnOptions } from './tool-context.ts';
@@ -170,6 +170,13 @@ export function checkStore(store: unknown): asserts store is Store {
     'store',
     `must be a store, as createExtendedStore() opens it, not ${describe(store)}`,
   );
+}
+
+/** A store of JSON files can be written to by agents, and not be watched. */
+export function checkWatchable(store: unknown): void {
+  checkStore(store);
+  if (reading('store', () => typeof (store as Partial<ExtendedStore>).watch === 'function')) return;
+  throw new ValidationError('store', "can't be watched; a SqliteStore or a PostgresStore can");
 }
 
 /** A list of objects, copied. */

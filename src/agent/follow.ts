@@ -1,6 +1,6 @@
 import { validateAgentId } from '../model/ids.ts';
 import type { ExtendedStore } from '../store/store.ts';
-import { checkFollowOptions, checkStore } from './agent-arguments.ts';
+import { checkFollowOptions, checkWatchable } from './agent-arguments.ts';
 import type { AgentStreamPart } from './stream-part.ts';
 import { isAnswerDelta, isTurnEvent, TurnReader } from './turn-reader.ts';
 
@@ -31,7 +31,7 @@ export function followAgent(
   agentId: string,
   options: FollowOptions = {},
 ): AsyncIterableIterator<AgentStreamPart> {
-  checkStore(store);
+  checkWatchable(store);
   validateAgentId(agentId);
   const { since, signal } = checkFollowOptions(options);
   // Who leaves in the middle of a quiet time doesn't wait for the next part.

@@ -22,7 +22,7 @@ export async function refuseForeign(root: string, disk: Disk): Promise<void> {
   const found = await findAgent(root, disk);
   if (found === undefined) return;
   throw new StoreConfigError(
-    `baseDir: "${root}" is the folder of a JSONStore of KODE SDK 2.7 ("${found}" is an agent's). This version keeps its data in another form: choose another folder for it, and take the agents over with "kode migrate". Nothing was changed.`,
+    `baseDir: "${root}" is the folder of a JSONStore of KODE SDK 2.7 ("${found}" is an agent's). This version keeps its data in another form: choose another folder for it. "kode migrate", which takes the agents over, comes with a later version. Nothing was changed.`,
   );
 }
 

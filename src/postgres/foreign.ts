@@ -19,6 +19,6 @@ export async function refuseTablesOf27(driver: Driver, schema: string): Promise<
   const [found] = await driver.read(TABLES_OF_2_7, [schema]);
   if (Number(found?.columns) < COLUMNS) return;
   throw new SchemaVersionError(
-    `The schema "${schema}" has the tables of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose another schema for this version (the option "schema"), and bring the agents over with: kode migrate`,
+    `The schema "${schema}" has the tables of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose another schema for this version (the option "schema"). "kode migrate", which brings the agents over, comes with a later version.`,
   );
 }

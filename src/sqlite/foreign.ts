@@ -22,7 +22,7 @@ export async function refuseForeign(path: string, adopt: boolean): Promise<void>
   if (!objects || isOurs(objects)) return;
   if (isOf27(objects)) {
     throw new SchemaVersionError(
-      `${path} is a database of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose a new file for this version, and bring the agents over with: kode migrate`,
+      `${path} is a database of KODE SDK 2.7, which this version doesn't read. Nothing was changed. Choose a new file for this version. "kode migrate", which brings the agents over, comes with a later version.`,
     );
   }
   const foreign = objects.filter(({ name }) => !OURS.test(name) && !INTERNAL.test(name));

@@ -1,10 +1,12 @@
-import { describe, expect, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type FollowOptions, followAgent } from '../../src/agent/follow.ts';
 import type { AgentStreamPart } from '../../src/agent/stream-part.ts';
 import type { AnswerDelta } from '../../src/agent/turn-reader.ts';
 import { AgentNotFoundError, ValidationError } from '../../src/errors.ts';
+import { JSONStore } from '../../src/json/store.ts';
 import type { NewEvent } from '../../src/model/agent.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
+import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import {
   asks,
   collect,
@@ -415,4 +417,17 @@ test('an agent that does not exist, and a cursor that is none', async ({ store, 
   expect((await follow(store)).failure).toBeInstanceOf(AgentNotFoundError);
   await create(store, await provider([]));
   expect((await follow(store, { since: -1 })).failure).toBeInstanceOf(ValidationError);
+});
+
+it('a store that cannot be watched is refused by name', async () => {
+  const folder = await makeTemporaryDirectory();
+  await using store = new JSONStore(folder);
+  try {
+    const follow = () => followAgent(store as unknown as ExtendedStore, 'a');
+    expect(follow).toThrow(ValidationError);
+    expect(follow).toThrow(/^store: can't be watched; a SqliteStore/);
+  } finally {
+    await store.close();
+    await removeDirectory(folder);
+  }
 });

@@ -118,7 +118,7 @@ describe('a folder of KODE SDK 2.7', () => {
     for (const readOnly of [false, true]) {
       const refusal = await new JSONStore(root, { readOnly }).list().catch((error: unknown) => error);
       expect(refusal).toBeInstanceOf(StoreConfigError);
-      expect(String(refusal)).toMatch(/KODE SDK 2\.7.*another folder.*kode migrate/);
+      expect(String(refusal)).toMatch(/KODE SDK 2\.7.*another folder.*kode migrate.*a later version/);
     }
     expect(await contents(root)).toEqual(before);
     await rm(root, { recursive: true });
