@@ -59,7 +59,12 @@ const TURN = knownKeys<TurnOptions>(NO_OPTION, {
 });
 
 const NOTE = knownKeys<DecisionNote>('is no field of a decision', { by: true, note: true, callSeq: true });
-const SPAWN = knownKeys<SpawnOptions>(NO_OPTION, { key: true, provider: true, metadata: true });
+const SPAWN = knownKeys<SpawnOptions>(NO_OPTION, {
+  key: true,
+  provider: true,
+  metadata: true,
+  decisionWaitMs: true,
+});
 const FOLLOW = knownKeys<FollowOptions>(NO_OPTION, { since: true, signal: true });
 const PROMPT = knownKeys<PromptOptions>(NO_OPTION, { provider: true, tools: true, onLeftOut: true });
 const UI = knownKeys<UIMessagesOptions>(NO_OPTION, { toolCalls: true, firstSeq: true, idOf: true });
@@ -108,6 +113,10 @@ export function checkNote(decision: DecisionNote): DecisionNote {
 
 export function checkSpawnOptions(options: SpawnOptions): SpawnOptions {
   const fields = fieldsOf('options', options, SPAWN);
+  const { decisionWaitMs } = fields;
+  if (decisionWaitMs !== undefined && !(Number.isFinite(decisionWaitMs) && decisionWaitMs >= 0)) {
+    throw new ValidationError('decisionWaitMs', 'must be a number of milliseconds, 0 or more');
+  }
   if (fields.key === undefined || typeof fields.key === 'string') return fields;
   throw new ValidationError('key', `must be a string, not ${describe(fields.key)}`);
 }

@@ -335,7 +335,7 @@ export class Agent {
       output,
       emit,
       spawn: (call, callSignal) =>
-        spawner(journal.agentId, call.callSeq, callSignal, this.#helpersOf(call.toolCallId)),
+        spawner(journal.agentId, call.callSeq, callSignal, journal.clock, this.#helpersOf(call.toolCallId)),
       cleared: new Set(),
       watched: false,
       steps: 0,

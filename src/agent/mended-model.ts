@@ -132,12 +132,19 @@ class Mender {
   }
 
   #call(part: Part): Part {
-    const { input } = part;
     this.#calls.add(part.toolCallId);
-    if (typeof input !== 'string') this.#repairs.note('input', "isn't the text of a JSON value");
-    const text = typeof input === 'string' ? input : JSON.stringify(storable(input, 'input', this.#repairs));
     const names = this.#texts(part, 'toolCallId', 'toolName');
-    return this.#withMetadata({ ...part, ...names, input: text ?? '{}' });
+    return this.#withMetadata({ ...part, ...names, input: this.#input(part.input) });
+  }
+
+  /** A call whose input can't be kept as it came is refused, as one is that isn't JSON: it mustn't run with another. */
+  #input(input: unknown): string {
+    if (input === undefined) return '{}';
+    if (typeof input === 'string' && !mayBeDeep(input)) return input;
+    if (typeof input !== 'string') this.#repairs.note('input', "isn't the text of a JSON value");
+    const value = typeof input === 'string' ? parsed(input) : input;
+    if (value === undefined || storable(value, 'input', this.#repairs) !== value) return REFUSED;
+    return typeof input === 'string' ? input : JSON.stringify(value);
   }
 
   #response({ type, id, modelId, timestamp }: Part): Part {
@@ -210,6 +217,24 @@ class Mender {
   #leaveOut(field: string, problem: string): [] {
     this.#repairs.note(field, `${problem}: left out`);
     return [];
+  }
+}
+
+/** Of which the SDK says that it isn't JSON. */
+const REFUSED = 'an input that is nested too deep, or holds what JSON has no words for';
+
+/** Nothing below is nested deeper than what is stored may be. */
+const SHALLOW = 900;
+
+function mayBeDeep(text: string): boolean {
+  return text.length > 2 * SHALLOW && (text.match(/[[{]/g)?.length ?? 0) > SHALLOW;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

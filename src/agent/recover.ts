@@ -1,6 +1,6 @@
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import { isOpen, type Journal, type StepCall } from './journal.ts';
-import { asksTool, resultsMessage } from './results.ts';
+import { asksTool, inOneMessage, resultsMessage } from './results.ts';
 import type { ReadyTemplate } from './template.ts';
 
 /**
@@ -33,17 +33,20 @@ export async function recover(journal: Journal, template: ReadyTemplate): Promis
   const isLeft = (call: StepCall) => isOpen(call) || call.state === 'denied' || asksTool(call, template);
   if (journal.calls.some(isLeft)) return;
   const messageSeq = journal.messageCount;
-  await journal.commit({
-    messages: [await resultsMessage(journal.calls, template, journal.lease.signal)],
-    events: [
-      { channel: 'progress', type: 'message', role: 'user', messageSeq },
-      {
-        channel: 'progress',
-        type: 'finish-step',
-        stepNumber: journal.stepNumber - 1,
-        finishReason: 'tool-calls',
-        usage: {},
-      },
-    ],
-  });
+  const message = await resultsMessage(journal.calls, template, journal.lease.signal);
+  await inOneMessage(message, (whole) =>
+    journal.commit({
+      messages: [whole],
+      events: [
+        { channel: 'progress', type: 'message', role: 'user', messageSeq },
+        {
+          channel: 'progress',
+          type: 'finish-step',
+          stepNumber: journal.stepNumber - 1,
+          finishReason: 'tool-calls',
+          usage: {},
+        },
+      ],
+    }),
+  );
 }

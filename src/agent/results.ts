@@ -1,4 +1,5 @@
-import type { Message } from '../model/message.ts';
+import { ValidationError } from '../errors.ts';
+import type { Message, ToolResultBlock } from '../model/message.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
 import { orAborted } from './or-aborted.ts';
@@ -33,6 +34,31 @@ export async function resultsMessage(
 /** Whether a tool has words of its own for the model: nobody knows how long it takes for them. */
 export function asksTool({ state, toolName }: StepCall, { tools }: ReadyTemplate): boolean {
   return state === 'completed' && tools.get(toolName)?.toModelOutput !== undefined;
+}
+
+/** What one message can't hold is shown to the model as too large; the calls keep it. */
+const LARGE = 1_000_000;
+
+/** Commits the results, without the large ones where a message can't hold them all. */
+export async function inOneMessage<T>(
+  message: Message,
+  commit: (message: Message) => Promise<T>,
+): Promise<T> {
+  try {
+    return await commit(message);
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    const content = message.content.map((block) => {
+      const size = JSON.stringify(block).length;
+      if (size <= LARGE) return block;
+      const words = failure(
+        `The call succeeded, but its output is too large to be shown: ${size} characters.`,
+      );
+      const { type, tool_use_id } = block as ToolResultBlock;
+      return { type, tool_use_id, ...contentOf(words) };
+    });
+    return commit({ ...message, content });
+  }
 }
 
 /** What the model sees of an ended call. */

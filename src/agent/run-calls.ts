@@ -1,6 +1,6 @@
 import { quoted } from '../errors.ts';
 import { timeoutSignal } from '../model/clock.ts';
-import { checkJson } from '../model/json.ts';
+import { checkJson, writeJson } from '../model/json.ts';
 import { anyLookingSignal } from '../store/looking-signal.ts';
 import { messageOf } from './failure.ts';
 import { isOpen, type StepCall } from './journal.ts';
@@ -67,11 +67,18 @@ async function runCall(turn: Turn, call: StepCall): Promise<Outcome> {
   let output: unknown;
   try {
     output = await execute(turn, tool, tool.execute, call, input);
-    checkJson(output, 'output');
+    output = plain(output);
   } catch (error) {
     return failed(messageOf(error));
   }
   return { state: 'completed', output };
+}
+
+/** The output as JSON has it, looked at once: what getters and proxies say the next time is of no account. */
+function plain(output: unknown): unknown {
+  checkJson(output, 'output');
+  const text = writeJson(output, 'output');
+  return text === undefined ? undefined : JSON.parse(text);
 }
 
 function failed(error: string): Outcome {

@@ -1,7 +1,8 @@
+import { ValidationError } from '../errors.ts';
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
-import { asStored, isOpen, type StepCall } from './journal.ts';
-import { resultsMessage } from './results.ts';
+import { isOpen, type StepCall } from './journal.ts';
+import { inOneMessage, resultsMessage } from './results.ts';
 import { noticesOf, updateOf } from './triage.ts';
 import { type Notice, record, type Turn } from './turn.ts';
 
@@ -11,22 +12,42 @@ export type StepEnd = Pick<StepAnswer, 'finishReason' | 'tokens'>;
 /** How a call ended. */
 export type Outcome = { state: 'completed'; output: unknown } | { state: 'failed'; error: string };
 
-/** Stores how a call ended. That of a step's last call is one commit with the message of all results. */
+/**
+ * Stores how a call ended. That of a step's last call is one commit with the message of all results. An output that
+ * the store doesn't take fails its call: whoever goes on would otherwise run into it again and again.
+ */
 export async function commitOutcome(
   turn: Turn,
   step: StepEnd,
   call: StepCall,
   outcome: Outcome,
 ): Promise<void> {
+  try {
+    await commitEnd(turn, step, call, outcome);
+  } catch (error) {
+    if (!(error instanceof ValidationError && isOpen(call) && outcome.state === 'completed')) throw error;
+    const reason = `The call ran, but its output can't be stored: ${error.message}`;
+    await commitEnd(turn, step, call, { state: 'failed', error: reason });
+  }
+}
+
+async function commitEnd(turn: Turn, step: StepEnd, call: StepCall, outcome: Outcome): Promise<void> {
   const toolCalls = [updateOf(call, outcome)];
   const noted = outcomeNotices(call, outcome);
   if (!closesStep(turn, call)) {
     await record(turn, { toolCalls }, noted);
     return;
   }
-  const ended = { ...call, ...asStored(outcome) };
+  const ended = { ...call, ...outcome };
   const calls = turn.journal.calls.map((one) => (one === call ? ended : one));
-  await commitResults(turn, step, calls, { toolCalls, noted });
+  try {
+    await commitResults(turn, step, calls, { toolCalls, noted });
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    // Together they may be more than one commit takes.
+    await record(turn, { toolCalls }, noted);
+    await commitResults(turn, step);
+  }
 }
 
 /**
@@ -48,7 +69,9 @@ export async function commitResults(
     .filter(({ state }) => state === 'denied')
     .map((call): Notice => ({ part: { type: 'tool-output-denied', ...nameOf(call) } }));
   const finished = stepFinished(turn.journal.stepNumber - 1, step);
-  await record(turn, { messages: [message], ...(toolCalls && { toolCalls }) }, [...denied, finished], noted);
+  const after = [...denied, finished];
+  if (toolCalls) await record(turn, { messages: [message], toolCalls }, after, noted);
+  else await inOneMessage(message, (whole) => record(turn, { messages: [whole] }, after, noted));
 }
 
 /**

@@ -11,6 +11,11 @@ export interface SpawnOptions {
   provider?: LanguageModel | undefined;
   /** The helper's metadata, if it is new. */
   metadata?: Record<string, unknown> | undefined;
+  /**
+   * How long to wait for decisions on the helper's calls, in milliseconds. Default: one hour. Then it is an
+   * `ApprovalRequiredError`; the helper goes on waiting, and with `Agent.resume` once it is decided.
+   */
+  decisionWaitMs?: number | undefined;
 }
 
 /** What a tool gets beside its input. It suits tools of the AI SDK, too. */

@@ -170,6 +170,29 @@ onEachStore(({ test, testSql }) => {
     expect((await store.loadMessages('a'))[2]).toEqual(results(['c1', 'Paid.']));
   });
 
+  test('a call waits for decisions on its helper only so long, and the helper goes on waiting', async ({
+    store,
+    provider,
+  }) => {
+    const model = await provider((request) => {
+      const answered = request.body.includes('tool_result');
+      if (isHelper(request)) return answered ? says('Paid.') : asks(['pay', 'h1']);
+      return answered ? says('Too late.') : asks(['hurry', 'c1']);
+    });
+    const pay = tool('pay', () => 'receipt', { needsApproval: true });
+    const patient = helper({ tools: [pay] });
+    const hurry = tool('hurry', (_input, { spawn }) => spawn(patient, 'Pay.', { decisionWaitMs: 1 }));
+    const agent = await create(store, model, { tools: [hurry] });
+    expect(await agent.send('Pay.')).toBe('Too late.');
+    expect((await store.loadMessages('a'))[2]).toEqual(
+      results(['c1', expect.stringMatching(/"a\.0-0" waits for a decision on "pay"/), true]),
+    );
+    expect(await store.loadInfo('a.0-0')).toMatchObject({ status: 'awaiting_approval' });
+    await store.decideApproval('a.0-0', 'h1', { decision: 'allow' });
+    const found = await Agent.resume('a.0-0', { store, provider: model.model, template: patient });
+    expect((await found.run()).text).toBe('Paid.');
+  });
+
   testSql('helpers are among the sessions, with their parent', async ({ store, provider }) => {
     const model = await provider([asks(['delegate', 'c1']), says('Seven.'), says('Done.')]);
     const agent = await create(store, model, { tools: [delegate(helper())] });

@@ -2,7 +2,7 @@ import { jsonSchema, tool as sdkTool } from 'ai';
 import { describe, expect } from 'vitest';
 import { z } from 'zod';
 import { z as z3 } from 'zod/v3';
-import { defineTool, type SdkTool, type ToolResultBlock } from '../../src/index.ts';
+import { defineTool, type SdkTool, type ToolResultBlock, ValidationError } from '../../src/index.ts';
 import {
   asks,
   collect,
@@ -15,6 +15,7 @@ import {
   test,
   tool,
   userSays,
+  withCommit,
 } from './harness.ts';
 import { KINDS } from './provider/collect.ts';
 
@@ -358,5 +359,50 @@ test('instructions that a tool gives no schema for take no input', async ({ stor
     modelAsks(['ping', 'c1']),
     results(['c1', 'pong']),
     modelSays('Done.'),
+  ]);
+});
+
+test('outputs that change, or that are too large, cost their calls and not the turn', async ({
+  store,
+  provider,
+}) => {
+  // What a store takes at most, without the hundred million characters that ours take.
+  const LIMIT = 3_000_000;
+  const small = withCommit(store, async (commit, agentId, change) => {
+    for (const value of [...(change.messages ?? []), ...(change.toolCalls ?? [])]) {
+      if (JSON.stringify(value).length > LIMIT) throw new ValidationError('value', 'is too large');
+    }
+    return commit(agentId, change);
+  });
+  const outputs: (() => unknown)[] = [
+    () => 'x'.repeat(4_000_000),
+    () => 'y'.repeat(2_000_000),
+    () => 'z'.repeat(2_000_000),
+    () => {
+      let looks = 0;
+      return {
+        get changing() {
+          looks += 1;
+          return looks > 2 ? 7n : looks;
+        },
+      };
+    },
+    () => 'small',
+  ];
+  const act = tool('act', (input) => outputs[(input as { n: number }).n]?.());
+  const calls = outputs.map((_, n): [string, string, unknown] => ['act', `c${n}`, { n }]);
+  const model = await provider([asks(...calls), says('I see.')]);
+  const agent = await create(small, model, { tools: [act] });
+  expect(await agent.send('Act.')).toBe('I see.');
+  const records = await store.loadToolCallRecords('a');
+  expect(records.map(({ state }) => state)).toEqual(['failed', ...Array(4).fill('completed')]);
+  expect(String(records[1]?.output)).toHaveLength(2_000_000);
+  const content = (await store.loadMessages('a'))[2]?.content as ToolResultBlock[];
+  expect(content.map(({ content: shown }) => shown)).toEqual([
+    expect.stringContaining("can't be stored"),
+    expect.stringContaining('too large'),
+    expect.stringContaining('too large'),
+    { changing: expect.any(Number) },
+    'small',
   ]);
 });
