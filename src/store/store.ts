@@ -350,6 +350,8 @@ export interface ExtendedStore extends QueryableStore {
   healthCheck(): Promise<HealthReport>;
   /**
    * Checks what every write keeps true, of one agent (by its id) or of everything. Agents may go on working.
+   * To-dos, snapshots, documents and compactions that are gone without a trace aren't noticed: nothing refers to
+   * them or counts them.
    */
   checkConsistency(what?: string | ConsistencyOptions): Promise<ConsistencyReport>;
   /** Numbers of calls, errors and latencies of this store object. */

@@ -64,6 +64,16 @@ describe.each(['auto', false] as const)('round trips on the wire (prepare: %s)',
     expect(await tripsOf(() => store.appendEvent('a', progress('x')))).toBe(1);
   });
 
+  it('X5 a whole conversation, of which one message is new, is two: what is stored, and the commit', async () => {
+    const { store, tripsOf } = await counted(prepare);
+    const messages = conversation(2_000);
+    await createAgent(store, 'a', messages);
+    await store.appendMessages('a', [user('x')]);
+    const whole = [...messages, user('x'), user('y')];
+    expect(await tripsOf(() => store.saveMessages('a', whole))).toBe(2);
+    expect(await store.loadMessages('a')).toEqual(whole);
+  });
+
   it('a snapshot is one, at message 2,000 too', async () => {
     const { store, tripsOf } = await counted(prepare);
     await createAgent(store, 'a', conversation(2_000));

@@ -3,8 +3,21 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TurnCommit } from '../../src/model/agent.ts';
+import { encodeMessages } from '../../src/model/encode-message.ts';
+import { findState } from '../../src/sql/agent-state.ts';
+import { commonLength } from '../../src/sql/nouns/messages.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
-import { answers, asks, assistant, conversation, createAgent, progress } from '../../src/testing/samples.ts';
+import {
+  answers,
+  asks,
+  assistant,
+  conversation,
+  createAgent,
+  progress,
+  user,
+} from '../../src/testing/samples.ts';
+import { recording } from '../sql/recorder.ts';
+import { OpenSqliteStore } from '../sql/stores.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { framesInLog } from './write-ahead-log.ts';
 
@@ -14,12 +27,12 @@ const TURNS = 40;
 
 let directory: string;
 let path: string;
-let store: SqliteStore;
+let store: OpenSqliteStore;
 
 beforeEach(async () => {
   directory = await makeTemporaryDirectory();
   path = join(directory, 'agents.db');
-  store = new SqliteStore(path, undefined, { durability: 'normal' });
+  store = new OpenSqliteStore(path, undefined, { durability: 'normal' });
   await createAgent(store, 'long', conversation(LONG));
   for (let n = 0; n < TURNS; n += 1) await createAgent(store, `short-${n}`, conversation(SHORT));
   // The log begins anew, and is far from its next checkpoint.
@@ -64,6 +77,30 @@ describe('what a commit writes', () => {
   it('is of small pages', async () => {
     for (let n = 0; n < TURNS; n += 1) await store.commit('long', turn(n));
     expect(statSync(`${path}-wal`).size / TURNS).toBeLessThanOrEqual(50_000);
+  });
+
+  it('X5 by saveMessages of what is stored is next to nothing', async () => {
+    const messages = await store.loadMessages('long');
+    expect(await pagesOf(() => store.saveMessages('long', messages))).toBeLessThanOrEqual(8);
+  });
+
+  it('X5 by saveMessages is found by reading each stored message once, up to the first that differs', async () => {
+    const { driver } = (await store.engine()).context;
+    const state = await findState(driver, 'long');
+    if (!state) throw new Error('The agent is gone');
+    const { context, recorded } = recording(driver);
+    const given = encodeMessages(conversation(LONG), 'messages');
+    expect(await commonLength(context.driver, state, given, LONG)).toBe(LONG);
+    const ranges = recorded.map(({ params: [, , from, to] }) => [from, to]);
+    expect(ranges.length).toBeLessThanOrEqual(20);
+    expect(ranges.at(0)?.[0]).toBe(0);
+    expect(ranges.at(-1)?.[1]).toBe(LONG);
+    for (const [i, [from]] of ranges.slice(1).entries()) expect(from).toBe(ranges[i]?.[1]);
+
+    recorded.length = 0;
+    const other = encodeMessages([user('another')], 'messages');
+    expect(await commonLength(context.driver, state, [...other, ...given.slice(1)], LONG)).toBe(0);
+    expect(recorded).toHaveLength(1);
   });
 
   it('by saveMessages is what is new, and not the whole conversation', async () => {

@@ -45,19 +45,34 @@ export async function commonLength(
   count: number,
 ): Promise<number> {
   if (count === 0) return 0;
-  // PostgreSQL's statements are round trips.
-  const step = driver.dialect.name === 'sqlite' ? COMPARED_AT_ONCE : count;
+  // PostgreSQL's statements are round trips, and one alone sees one moment without a transaction.
+  const isSqlite = driver.dialect.name === 'sqlite';
+  const [only, ...others] = chain;
+  if (!isSqlite && only && others.length === 0) {
+    return commonFrom(0, count, await driver.read(SEGMENT, [keys.tree, only.branch, 0, count]), messages);
+  }
+  const step = isSqlite ? COMPARED_AT_ONCE : count;
   return driver.snapshot(function* () {
     for (let from = 0; from < count; from += step) {
       const to = Math.min(from + step, count);
-      const payloads = yield* readRange(keys.tree, chain, from, to);
-      const differing = payloads.findIndex((payload, i) => payload !== messages[from + i]?.payload);
-      if (differing !== -1) return from + differing;
-      // Rows that are missing differ, too.
-      if (payloads.length < to - from) return from + payloads.length;
+      const common = commonFrom(from, to, yield* readRange(keys.tree, chain, from, to), messages);
+      if (common < to) return common;
     }
     return count;
   });
+}
+
+/** Up to where messages from `from` to `to` have these texts. */
+function commonFrom(
+  from: number,
+  to: number,
+  payloads: readonly SqlValue[],
+  messages: readonly { readonly payload: string }[],
+): number {
+  const differing = payloads.findIndex((payload, i) => payload !== messages[from + i]?.payload);
+  if (differing !== -1) return from + differing;
+  // Rows that are missing differ, too.
+  return Math.min(to, from + payloads.length);
 }
 
 /** PostgreSQL: the messages from `from` on, which is an expression. A look-up of each branch's range. */
