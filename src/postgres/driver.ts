@@ -1,4 +1,4 @@
-import { StoreConfigError } from '../errors.ts';
+import { StoreConfigError, StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
@@ -18,6 +18,7 @@ const RESERVE_KEYS = statement(
   'reserve_keys',
   'SELECT nextval($1::regclass) AS first FROM generate_series(1, $2::int)',
 );
+const PRESENT = statement('present', 'SELECT 1 AS present WHERE to_regclass($1) IS NOT NULL');
 const SERVER_TIME = statement('server_time', 'SELECT {now} AS now');
 const NOTIFY = statement('notify', `SELECT pg_notify($1, '') AS notified`);
 /** Renewals are tried again within a lease's time: sooner than others they give a connection up that is dead. */
@@ -129,6 +130,14 @@ export class PostgresDriver implements Driver {
   async #askTime(): Promise<number> {
     const [row] = await this.read(SERVER_TIME, []);
     return Number(row?.now);
+  }
+
+  async present(): Promise<void> {
+    const name = this.dialect.table('heads');
+    if ((await this.read(PRESENT, [name])).length > 0) return;
+    throw new StoreUnavailableError(
+      `The table ${name} isn't there any more: it, or its schema, was dropped while this store had it open. Restore it from a backup, and open a new store.`,
+    );
   }
 
   async reserveKeys(blocks: number): Promise<number[]> {

@@ -210,6 +210,9 @@ function serverCheck(
   if (code === '53100' || code === '58030') {
     return `The server's disk failed or is full (${code}: ${message}).${fate}`;
   }
+  if (/^(42P01|42703|3F000)$/.test(code)) {
+    return `A table of the store isn't there, or isn't what it was (${code}: ${message}).${fate} Was the schema "${schema}" dropped, restored or upgraded while the store had it open? See what became of it, and open a new store.`;
+  }
   if (code.startsWith('53')) return `The server has run out of a resource (${code}: ${message}).${fate}`;
   if (code.startsWith('08'))
     return `The connection failed (${code}: ${message}).${fate} Check the network and any pooler between.`;
