@@ -97,6 +97,24 @@ describe('while somebody else keeps the row of an agent locked, its lease', () =
   });
 });
 
+describe('a lease whose row others have locked each time that it is renewed', () => {
+  it('L2 waits for it alone, before its time is over', async () => {
+    const { clock, leases, lock } = await holding('own', 2);
+    const [first = expect.unreachable(), ...rest] = leases;
+    const { waiters, letGo } = await lock(['held0']);
+    const end = first.expiresAt.getTime();
+    await clock.advance(TTL / 2);
+    await until(async () => (await waiters()) === 1, 'it waits for its row');
+    expect(first.expiresAt.getTime()).toBe(end);
+    expectHeld(rest, clock);
+    await letGo();
+    await until(() => first.expiresAt.getTime() > end, 'it is renewed');
+    // From then on, it goes along with the others.
+    await clock.advance(2 * TTL);
+    expectHeld(leases, clock);
+  });
+});
+
 describe('while every connection of the pool waits for locks, leases', () => {
   it.each([
     ['own', 2, 2],

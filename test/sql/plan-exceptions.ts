@@ -149,6 +149,11 @@ export const UNREACHED: Readonly<Record<DialectName, readonly Unreached[]>> = {
       because: "it looks at no table, and is asked only where a machine's clock was set",
     },
     {
+      names: ['renew_lease_patiently'],
+      because:
+        'it is renew_leases for one lease, without SKIP LOCKED, once others have locked its row for long',
+    },
+    {
       names: [
         'find_conversation',
         'find_ancestor',

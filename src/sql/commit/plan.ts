@@ -8,8 +8,8 @@ import {
   joinPayloads,
   snapshotEnd,
 } from '../../model/encode-commit.ts';
-import { RAISED_MS } from '../../model/stopwatch.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
+import { RAISED_MS } from '../../model/stopwatch.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared, segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';

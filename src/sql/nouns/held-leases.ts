@@ -14,7 +14,7 @@ import type { AgentLease } from '../../store/store.ts';
 import { forgetHere, noteHere } from '../../store/this-holder.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
-import { type Grant, releaseLeases, renewLeases } from './lease-statements.ts';
+import { type Grant, type Renewal, releaseLeases, renewLeases, renewPatiently } from './lease-statements.ts';
 
 interface Held {
   readonly grant: Grant;
@@ -28,6 +28,8 @@ interface Held {
   /** On the monotonic clock. */
   renewAt: number;
   renewing: boolean;
+  /** So many renewals in a row found its row locked. */
+  heldUp: number;
   /** The database has no lease of this holder any more. */
   gone: boolean;
   releasing: Promise<void> | undefined;
@@ -35,6 +37,10 @@ interface Held {
 
 /** One statement renews or releases up to so many leases. */
 const MAX_TOGETHER = 1_000;
+/** After so many renewals in a row that found its row locked, one waits for it. */
+const HELD_UP = 3;
+/** It is tried again as long as the lease lasts: meanwhile, a connection that is dead isn't waited for. */
+const PATIENCE_MS = 3_000;
 
 /**
  * The leases that this store holds: one loop renews them in time, whatever else comes and goes, and aborts the
@@ -48,6 +54,8 @@ export class HeldLeases {
   /** Lets go of what the driver keeps free for renewals. */
   #letGo: (() => void) | undefined;
   #closed = false;
+  /** Of the leases that are held up, one at a time waits for its row: each that waits takes a connection. */
+  #patient = false;
   /** When the timer calls, on the monotonic clock. */
   #wakeAt = Number.POSITIVE_INFINITY;
 
@@ -70,6 +78,7 @@ export class HeldLeases {
       asked,
       renewAt: asked.monotonic + renewalAfter(grant.ttlMs),
       renewing: false,
+      heldUp: 0,
       gone: false,
       releasing: undefined,
     };
@@ -174,20 +183,51 @@ export class HeldLeases {
       this.#letGo?.();
       this.#letGo = undefined;
     }
-    await Promise.all([...portions(due)].map((some) => this.#renew(some)));
+    const patient = this.#mostPressing(due);
+    if (patient) this.#renewPatiently(patient);
+    const others = due.filter((held) => held !== patient);
+    await Promise.all([...portions(others)].map((some) => this.#renew(some)));
   }
 
-  async #renew(leases: readonly Held[]): Promise<void> {
+  /** The one whose turn it is to wait. */
+  #mostPressing(due: readonly Held[]): Held | undefined {
+    if (this.#patient) return undefined;
+    let pressing: Held | undefined;
+    for (const held of due) {
+      const sooner = !pressing || held.deadline.monotonic < pressing.deadline.monotonic;
+      if (held.heldUp >= HELD_UP && sooner) pressing = held;
+    }
+    return pressing;
+  }
+
+  async #renewPatiently(held: Held): Promise<void> {
+    this.#patient = true;
+    const left = held.deadline.monotonic - this.#clock.monotonic();
+    const timeoutMs = Math.max(1, Math.min(PATIENCE_MS, Math.ceil(left)));
+    const renewal = (grants: readonly Grant[]) => this.#patiently(grants, timeoutMs);
+    await this.#renewBy(renewal, [held]);
+    this.#patient = false;
+  }
+
+  async #patiently([grant]: readonly Grant[], timeoutMs: number): Promise<Map<Grant, Renewal>> {
+    return grant ? new Map([[grant, await renewPatiently(this.#driver, grant, timeoutMs)]]) : new Map();
+  }
+
+  #renew(leases: readonly Held[]): Promise<void> {
+    return this.#renewBy((grants) => renewLeases(this.#driver, grants), leases);
+  }
+
+  async #renewBy(
+    renewal: (grants: readonly Grant[]) => Promise<Map<Grant, Renewal>>,
+    leases: readonly Held[],
+  ): Promise<void> {
     const asked = readingOf(this.#clock);
     for (const held of leases) {
       held.renewing = true;
       held.asked = asked;
     }
     // Without an answer, they live on until their own time is over.
-    const answer = await renewLeases(
-      this.#driver,
-      leases.map(({ grant }) => grant),
-    ).catch(() => undefined);
+    const answer = await renewal(leases.map(({ grant }) => grant)).catch(() => undefined);
     for (const held of leases) {
       held.renewing = false;
       this.#settle(held, answer?.get(held.grant), asked);
@@ -196,7 +236,7 @@ export class HeldLeases {
   }
 
   /** `answer`: until when the lease lives now; `busy`: it was held up; undefined: nobody knows. */
-  #settle(held: Held, answer: number | 'busy' | 'lost' | undefined, asked: Reading): void {
+  #settle(held: Held, answer: Renewal | undefined, asked: Reading): void {
     const { ttlMs } = held.grant;
     if (answer === 'lost') {
       this.#drop(held, 'it was lost: taken over, or its agent was deleted');
@@ -205,7 +245,9 @@ export class HeldLeases {
       held.expiresAt = answer;
       held.deadline = holderDeadline(asked, ttlMs);
       held.renewAt = asked.monotonic + renewalAfter(ttlMs);
+      held.heldUp = 0;
     } else {
+      if (answer === 'busy') held.heldUp += 1;
       held.renewAt = this.#clock.monotonic() + retryAfter(ttlMs);
     }
   }
