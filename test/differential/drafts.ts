@@ -6,9 +6,12 @@ import { isAnswered } from './model-agent.ts';
 import { callsBeforeCut, isWaiting } from './model-calls.ts';
 import type { Draft } from './operation.ts';
 
-/** Ids of tool calls. Few, so that they repeat within an agent and between agents. */
-const CALL_IDS = ['c0', 'c1', 'c2', 'c3'];
-const TOOLS = ['search', 'bash'];
+/** Longer than an index takes. Two that differ at their ends only, which no index has. */
+const LONG = `call|${'s'.repeat(6_000)}`;
+/** Ids of tool calls, as models and gateways send them. Few, so that they repeat within an agent and between agents. */
+const CALL_IDS = ['c0', 'c1', `${LONG}0`, '', `${LONG}1`];
+/** The last ones are none that a tool could have. */
+export const TOOLS = ['search', 'bash', '', ` no\0tool\ud800 `, `${LONG}tool`];
 
 function toMessage({ role, texts, extra = {} }: Draft): Message {
   const { providerOptions, ...rest } = extra;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { TOOLS } from './drafts.ts';
 import type {
   CallDraft,
   Draft,
@@ -103,7 +104,7 @@ const callFilter: fc.Arbitrary<CallDraft> = fc.record(
   {
     ...range,
     agent,
-    toolName: fc.constantFrom('search', 'bash'),
+    toolName: fc.constantFrom(...TOOLS),
     state: fc.constantFrom(
       'pending',
       'approval_required',
