@@ -64,8 +64,8 @@ async function withExactNames(driver: Driver, stats: AgentStats): Promise<AgentS
 async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
   if (driver.dialect.name === 'sqlite') return driver.snapshot(() => countAll(scope));
   let union: Union | undefined;
-  const { statement, params } = scope.query('aggregate_stats', (...args) => {
-    union = new Union(COUNTS.map(({ of }) => of(...args)));
+  const { statement, params } = scope.query('aggregate_stats', (parts, sum) => {
+    union = new Union(COUNTS.map(({ of }) => of(parts, sum)));
     return union.text;
   });
   const rows = await driver.read(statement, params);
@@ -76,7 +76,7 @@ async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
 function* countAll(scope: Scope): Script<AgentStats> {
   const counted: SqlValue[][][] = [];
   for (const { name, of } of COUNTS) {
-    counted.push(yield* ask(scope.query(name, (...args) => new Union([of(...args)]).text)));
+    counted.push(yield* ask(scope.query(name, (parts, sum) => new Union([of(parts, sum)]).text)));
   }
   return summarise(counted);
 }
