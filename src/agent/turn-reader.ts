@@ -7,6 +7,8 @@ import { ShownAnswer } from './shown-answer.ts';
 import type { AgentStreamPart, TokenUsage, TurnStatus } from './stream-part.ts';
 import { isToolResult } from './translate/model-part.ts';
 
+const DENIED_PAGE = 20;
+
 /** Makes a turn's parts of its events and deltas, in their order. */
 export class TurnReader {
   cursor: number;
@@ -83,10 +85,29 @@ export class TurnReader {
     const failed = content.filter((block) => isToolResult(block) && block.is_error === true).length;
     if (content.every(isToolResult)) this.#inStep = false;
     if (failed <= this.#failures) return [];
+    const records = await this.#deniedOf(seq - 1);
+    return records.map((record) => ({ type: 'tool-output-denied', ...nameOf(record) }));
+  }
+
+  /** Of a turn that is followed, they are among the newest ones. */
+  async #deniedOf(messageSeq: number): Promise<ToolCallRecord[]> {
+    const found: ToolCallRecord[] = [];
+    for (let offset = 0; ; offset += DENIED_PAGE) {
+      const page = await this.#store.queryToolCalls({
+        agentId: this.#agentId,
+        state: 'denied',
+        order: 'desc',
+        offset,
+        limit: DENIED_PAGE,
+      });
+      found.push(...page.filter((record) => record.messageSeq === messageSeq));
+      const last = page.at(-1);
+      if (page.length < DENIED_PAGE || (last?.messageSeq ?? messageSeq) < messageSeq) break;
+    }
+    if (found.length > 0) return found.reverse();
+    // A replica that answers queries may be behind.
     const records = await this.#store.loadToolCallRecords(this.#agentId);
-    return records
-      .filter(({ state, messageSeq }) => state === 'denied' && messageSeq === seq - 1)
-      .map((record) => ({ type: 'tool-output-denied', ...nameOf(record) }));
+    return records.filter((record) => record.state === 'denied' && record.messageSeq === messageSeq);
   }
 
   /** Calls that a crash cut off have failed, without an event for each. */

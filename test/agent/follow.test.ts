@@ -259,9 +259,11 @@ onEachStore(({ test, testSql }) => {
 
     await other.decideApproval('a', 'c1', { decision: 'allow' });
     await other.decideApproval('a', 'c2', { decision: 'deny', note: 'too much' });
+    const whole = vi.spyOn(other, 'loadToolCallRecords');
     const going = follow(other, { since: parts.at(-1)?.cursor });
     const gone = await collect(agent.stream());
     const rest = await going;
+    expect(whole).not.toHaveBeenCalled();
     // The stream tells a denial at once; it is stored with the results.
     const denied = {
       type: 'tool-output-denied',
