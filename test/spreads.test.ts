@@ -29,7 +29,7 @@ const FEW: Record<string, Record<string, string>> = {
     range: 'the conditions of a filter, whose metadata has a limit',
   },
   'sql/query/statistics.ts': {
-    'TOKENS.map((column) => `coalesce(sum(r.${column}), 0)`)': 'four columns',
+    'TOKENS.map((column) => sum(`r.${column}`))': 'four columns',
   },
   'sql/union.ts': {
     counts: 'the parts of a statement',
