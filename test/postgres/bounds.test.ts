@@ -9,6 +9,7 @@ import { MAX_LENGTH } from '../../src/sql/commit/events.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { outcomes, until, within } from '../../src/testing/timing.ts';
+import { TIME_OUTS } from '../support/environment.ts';
 import { CAN_FREEZE, freezeServer } from '../support/frozen-server.ts';
 import { Network } from '../support/network.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
@@ -454,7 +455,7 @@ describe('P1 a statement that waits for others', () => {
     await opens(store);
     const other = await blocker(`select 1 from ${schema}.kode_data_heads for update`);
     const save = () => store.saveDelta('a', { text: 'x' });
-    for (let failed = 0; failed < 60; failed += max) {
+    for (let failed = 0; failed < TIME_OUTS; failed += max) {
       const { errors } = await outcomes(Array.from({ length: max }, save));
       expect(errors).toHaveLength(max);
       for (const error of errors) {
@@ -476,5 +477,5 @@ describe('P1 a statement that waits for others', () => {
     await other.query('rollback');
     expect(await witness.loadDelta('a')).toEqual([]);
     expect(await store.loadMessages('a')).toHaveLength(1);
-  });
+  }, 180_000);
 });

@@ -11,6 +11,9 @@ export const POSTGRES_PACKAGES = 'TEST_POSTGRES_PACKAGES';
 /** For scripts/matrix.mjs: whole suites, where `npm test` runs what can differ. */
 export const WHOLE = process.env.TEST_WHOLE !== undefined;
 
+/** For scripts/matrix.mjs: how many calls in a row run into their bound. */
+export const TIME_OUTS = Number(process.env.TEST_TIME_OUTS ?? 60);
+
 /**
  * Takes away the variables that would point a store, or the PostgreSQL driver, at a database of the
  * caller's: people export them for production. Tests that are about them set their own. How often the
