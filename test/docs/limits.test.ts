@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import * as agent from '../../src/agent/agent.ts';
 import * as partStream from '../../src/agent/part-stream.ts';
 import * as deltaWriter from '../../src/agent/delta-writer.ts';
+import * as spawn from '../../src/agent/spawn.ts';
 import * as template from '../../src/agent/template.ts';
 import * as turnQueue from '../../src/agent/turn-queue.ts';
 import * as deltas from '../../src/json/deltas.ts';
@@ -58,6 +59,7 @@ const CODE: Record<string, readonly number[]> = {
   "What a lease's database may take beyond `waitMs`": [inTime.GRACE_MS],
   'Waiting for another holder of a lease': [0],
   'Waiting for the lease of a helper that `context.spawn` goes on with': [agent.HELPER_WAIT_MS],
+  'A call that waits for decisions on what its helper wants to do': [spawn.DECISION_WAIT_MS],
   'SQLite: waiting for other processes that write to the file': [sqlite.DEFAULT_BUSY_TIMEOUT_MS],
   'PostgreSQL: the answer to a statement': [postgres.DEFAULT_CALL_TIMEOUT_MS],
   "PostgreSQL: the server's last word on a statement that was cancelled": [cancel.LAST_WORD_MS],
