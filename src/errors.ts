@@ -7,7 +7,7 @@ export class KodeError extends Error {
   readonly code: string;
 
   constructor(code: string, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.name = new.target.name;
   }
@@ -46,10 +46,16 @@ export class AgentNotFoundError extends KodeError {
   /** The agent that the call was about. */
   readonly agentId: string;
 
-  constructor(agentId: string) {
+  /** `remedy`: how to make one, where that isn't a call of the store. */
+  constructor(
+    agentId: string,
+    remedy = 'Create it with saveInfo(), or with commit({ info, expectedVersion: 0 })',
+    options?: { cause?: unknown },
+  ) {
     super(
       'AGENT_NOT_FOUND',
-      `Agent "${agentId}" does not exist in this store. Create it with saveInfo(), or with commit({ info, expectedVersion: 0 }); or check the id with list().`,
+      `Agent "${agentId}" does not exist in this store. ${remedy}; or check the id with the store's list().`,
+      options,
     );
     this.agentId = agentId;
   }
@@ -132,10 +138,10 @@ export interface StandingLease {
 export class LeaseNotHeldError extends KodeError {
   /** The agent that the call was about. */
   readonly agentId: string;
-  /** Who holds the lease, where that is known. */
-  readonly holder: LeaseHolder | undefined;
-  /** When that lease ends unless it is renewed. */
-  readonly expiresAt: Date | undefined;
+  /** Who holds the lease; absent where that isn't known. */
+  declare readonly holder?: LeaseHolder;
+  /** When that lease ends unless it is renewed; absent where that isn't known. */
+  declare readonly expiresAt?: Date;
 
   /** `standing`: the lease that somebody has now. `remedy`: what to do where there is no write to pass a lease with. */
   constructor(agentId: string, reason: string, standing?: StandingLease, remedy = remedyOf(standing)) {
@@ -145,8 +151,7 @@ export class LeaseNotHeldError extends KodeError {
       `This write doesn't hold the lease on agent "${agentId}": ${reason}${now}. ${remedy}`,
     );
     this.agentId = agentId;
-    this.holder = standing?.holder;
-    this.expiresAt = standing?.expiresAt;
+    Object.assign(this, known(standing));
   }
 }
 
@@ -160,10 +165,10 @@ function remedyOf(standing: StandingLease | undefined): string {
 export class LockTimeoutError extends KodeError {
   /** The agent that the call was about. */
   readonly agentId: string;
-  /** Who holds the lease, where that is known. */
-  readonly holder: LeaseHolder | undefined;
-  /** When that lease ends unless it is renewed. */
-  readonly expiresAt: Date | undefined;
+  /** Who holds the lease; absent where that isn't known. */
+  declare readonly holder?: LeaseHolder;
+  /** When that lease ends unless it is renewed; absent where that isn't known. */
+  declare readonly expiresAt?: Date;
 
   constructor(agentId: string, waitedMs: number, standing: StandingLease = { here: false }) {
     const waited = `and it stayed so for the ${waitedMs} ms that this call waited`;
@@ -175,9 +180,13 @@ export class LockTimeoutError extends KodeError {
       `Agent "${agentId}" is leased by ${describeHolder(standing)}${describeEnd(standing)}, ${waited}. ${remedy}`,
     );
     this.agentId = agentId;
-    this.holder = standing.holder;
-    this.expiresAt = standing.expiresAt;
+    Object.assign(this, known(standing));
   }
+}
+
+/** Consoles print whatever fields an error has: what isn't known is none of them. */
+function known({ holder, expiresAt }: Partial<StandingLease> = {}): Partial<StandingLease> {
+  return { ...(holder && { holder }), ...(expiresAt && { expiresAt }) };
 }
 
 function describeHolder({ holder, here }: StandingLease): string {

@@ -108,7 +108,7 @@ export class Agent {
       return Agent.#start({ store, model, template: readyTemplate(chosen), givenTemplate: chosen, journal });
     };
     if (given !== undefined) return start(given);
-    const lease = await store.acquireAgentLock(agentId, { waitMs, ttlMs, holder });
+    const lease = await orNotMade(agentId, store.acquireAgentLock(agentId, { waitMs, ttlMs, holder }));
     return orGiveBack(lease, () => start(lease));
   }
 
@@ -381,8 +381,19 @@ function modelOf({ provider, model = provider }: ModelOption): LanguageModel {
 
 async function infoOf(store: Store, agentId: string): Promise<AgentInfo> {
   const info = await store.loadInfo(agentId);
-  if (info === undefined) throw new AgentNotFoundError(agentId);
+  if (info === undefined) throw new AgentNotFoundError(agentId, MAKE);
   return info;
+}
+
+const MAKE = 'Create it with Agent.create(), or with Agent.open(), which creates or resumes it';
+
+/** Who resumes an agent makes one with a call of the agent's, not of the store's. */
+async function orNotMade<T>(agentId: string, opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (cause) {
+    throw cause instanceof AgentNotFoundError ? new AgentNotFoundError(agentId, MAKE, { cause }) : cause;
+  }
 }
 
 function contentOf(input: string | ContentBlock[] | undefined): ContentBlock[] | undefined {

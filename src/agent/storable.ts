@@ -132,11 +132,15 @@ export function textFrom(value: unknown, field: string, repairs: Repairs): strin
   return typeof value === 'number' || typeof value === 'bigint' ? String(value) : '';
 }
 
-/** A count of tokens; one that makes no sense is left out. */
+/** A count of tokens: a whole number. One that makes no sense is left out. */
 export function countFrom(value: unknown, field: string, repairs: Repairs): number | undefined {
   if (value === undefined) return undefined;
   const count = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof count === 'number' && count >= 0 && count <= Number.MAX_SAFE_INTEGER) return count;
+  if (typeof count === 'number' && count >= 0 && count <= Number.MAX_SAFE_INTEGER) {
+    if (Number.isInteger(count)) return count;
+    repairs.note(field, `is ${count}: rounded`);
+    return Math.round(count);
+  }
   const shown = typeof value === 'number' || typeof value === 'bigint' ? String(value) : `a ${typeof value}`;
   repairs.note(field, `is ${value === null ? 'null' : shown}: left out`);
   return undefined;

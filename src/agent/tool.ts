@@ -1,10 +1,11 @@
 import { ValidationError } from '../errors.ts';
-import { checkObject, describe, validateName } from '../model/ids.ts';
+import { checkObject, describe } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { nearest } from '../model/known-keys.ts';
 import { checkObjects } from './agent-arguments.ts';
 import type { AgentTemplate } from './template.ts';
 import type { ToolContext } from './tool-context.ts';
+import { checkRecordedName, checkToolName } from './tool-name.ts';
 import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
 
 /** What a schema of zod 3 or 4, a standard schema or `jsonSchema()` accepts. */
@@ -19,8 +20,8 @@ export type InferInput<SCHEMA> = SCHEMA extends { _output: infer T }
 /** What `defineTool` takes. */
 export interface ToolDefinition<SCHEMA, OUTPUT> {
   /**
-   * How the model calls it: 1 to 255 bytes, unique within a template. Providers take letters, digits, `_` and
-   * `-`.
+   * How the model calls it, unique within a template: 1 to 64 letters of ASCII, digits, `_` and `-`, which is what
+   * every provider takes.
    */
   name: string;
   /** Tells the model when and how to use the tool. */
@@ -157,7 +158,7 @@ function checkedTool<SCHEMA, OUTPUT>(definition: ToolDefinition<SCHEMA, OUTPUT>)
   checkObject('definition', definition);
   checkToolKeys(definition);
   const { name, input, inputSchema = input, idempotent = false, ...rest } = definition;
-  validateName('name', name);
+  checkToolName('name', name);
   if (typeof rest.execute !== 'function') {
     throw new ValidationError(
       'execute',
@@ -198,14 +199,16 @@ export interface KnownTool {
 
 /** A template's tools by name. */
 export function knownTools(tools: AgentTemplate['tools'] = []): Map<string, KnownTool> {
-  if (!Array.isArray(tools)) checkObject('template.tools', tools);
-  const named: [string, Tool | SdkTool][] = Array.isArray(tools)
+  const isList = Array.isArray(tools);
+  if (!isList) checkObject('template.tools', tools);
+  const named: [string, Tool | SdkTool][] = isList
     ? checkObjects('template.tools', tools as readonly Tool[]).map((tool) => [tool.name, tool])
     : Object.entries(tools as ToolSet);
   const known = new Map<string, KnownTool>();
   for (const [name, tool] of named) {
     checkObject('template.tools', tool);
-    validateName('template.tools', name);
+    if (isList) checkToolName('template.tools', name);
+    else checkRecordedName('template.tools', name);
     if (known.has(name)) throw new ValidationError('template.tools', `has two tools named "${name}"`);
     known.set(name, knownTool(name, tool));
   }

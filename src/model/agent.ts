@@ -133,7 +133,7 @@ export interface CompactionRecord extends Compaction {
   createdAt: Date;
 }
 
-/** What one call of a model cost. */
+/** What one call of a model cost. Tokens are whole numbers; of milliseconds, fractions are rounded. */
 export interface ModelUsage {
   /** The model's name, for statistics: 1 to 255 bytes. */
   model: string;

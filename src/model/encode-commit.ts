@@ -306,14 +306,8 @@ export function joinPayloads(messages: readonly { payload: string }[]): string {
   return `[${messages.map((message) => message.payload).join(',')}]`;
 }
 
-const USAGE_NUMBERS = [
-  'inputTokens',
-  'outputTokens',
-  'cachedTokens',
-  'reasoningTokens',
-  'latencyMs',
-  'timeToFirstTokenMs',
-] as const;
+const TOKENS = ['inputTokens', 'outputTokens', 'cachedTokens', 'reasoningTokens'] as const;
+const TIMES = ['latencyMs', 'timeToFirstTokenMs'] as const;
 
 const USAGE_KEYS = knownKeys<ModelUsage>('is no field of a usage entry', {
   model: true,
@@ -337,7 +331,15 @@ function checkUsageEntry(entry: ModelUsage, field: string): ModelUsage {
   const { model, configHash } = entry;
   validateName(`${field}.model`, model);
   const checked: ModelUsage = { model };
-  for (const key of USAGE_NUMBERS) {
+  for (const key of TOKENS) {
+    const value = entry[key];
+    if (value === undefined) continue;
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new ValidationError(`${field}.${key}`, 'must be a whole number from 0 to 2^53 - 1');
+    }
+    checked[key] = value;
+  }
+  for (const key of TIMES) {
     const value = entry[key];
     if (value === undefined) continue;
     if (typeof value !== 'number' || !(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {

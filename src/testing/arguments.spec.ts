@@ -425,8 +425,14 @@ function numbers(spec: Spec): void {
         await refused(store.commit('a', { usage: [wrong({ model: 'm', [key]: value })] }), `usage[0].${key}`);
       }
     }
+    for (const key of ['inputTokens', 'outputTokens', 'cachedTokens', 'reasoningTokens']) {
+      await refused(store.commit('a', { usage: [wrong({ model: 'm', [key]: 1.5 })] }), `usage[0].${key}`);
+    }
     await store.commit('a', {
-      usage: [{ model: 'm', inputTokens: 0, outputTokens: Number.MAX_SAFE_INTEGER }],
+      usage: [
+        { model: 'm', inputTokens: 0, outputTokens: Number.MAX_SAFE_INTEGER },
+        { model: 'm', latencyMs: 1.5, timeToFirstTokenMs: 0.4 },
+      ],
     });
     assert.equal((await store.loadInfo('a'))?.version, 2);
   });

@@ -248,6 +248,7 @@ describe('M1 parts of an answer that the SDK would throw it away for', () => {
     ['usage that is null', { usage: null }],
     ['usage of counts alone', { usage: { inputTokens: 5, outputTokens: Number.NaN } }],
     ['hostile usage', { usage: { inputTokens: hostile(), outputTokens: { total: 3n }, raw: hostile() } }],
+    ['usage in fractions', { usage: { inputTokens: { total: 2.5 }, outputTokens: { total: 0.4 } } }],
     ['usage that throws', { usage: Object.defineProperty({}, 'inputTokens', { get: () => null }) }],
     ['a reason that is a number', { finishReason: 5 }],
     ['a reason that is a symbol', { finishReason: { unified: Symbol('s'), raw: 'x' } }],
@@ -266,7 +267,7 @@ describe('M1 parts of an answer that the SDK would throw it away for', () => {
       const text = await agent.send(`Number ${i}.`).catch((error: unknown) => `${name}: ${String(error)}`);
       expect(text, String(name)).toBe('One two three.');
     }
-    expect(await repairsOf(store)).toMatch(/hologram.*tool-approval-request/);
+    expect(await repairsOf(store)).toMatch(/hologram.*is 2\.5: rounded.*tool-approval-request/);
     await agent.close();
     for (const kind of KINDS) {
       const real = await provider([says('Fine.')], kind);

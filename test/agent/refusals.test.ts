@@ -26,6 +26,8 @@ describe('what create() refuses, and the field it names', () => {
     ['a tool without execute', template({ tools: { act: { description: 'Acts.' } } }), 'template.tools'],
     ['a tool that is nothing', template({ tools: [undefined as never] }), 'template.tools[0]'],
     ['a tool without a name', template({ tools: { '': tool('act') as never } }), 'template.tools'],
+    ['a name that no model can call', template({ tools: { 'x y': tool('act') as never } }), 'template.tools'],
+    ['a tool with such a name', template({ tools: [{ ...tool('act'), name: 'x y' }] }), 'template.tools'],
   ];
   for (const [what, given, field] of cases) {
     test(what, async ({ store, provider }) => {
@@ -78,6 +80,22 @@ it('defineTool() refuses what could never run', () => {
   expect(() => defineTool({ name: 'act', execute, timeoutMs: Number.NaN })).toThrow(/timeoutMs/);
 });
 
+it('M1 defineTool() refuses names that providers refuse, and says what they take', () => {
+  const execute = () => 'ok';
+  for (const name of ['x y', 'a.b', 'größe', 'x'.repeat(65), 7 as never]) {
+    expect(() => defineTool({ name, execute })).toThrow(/^name: .*1 to 64 letters.*digits, "_" and "-"/);
+  }
+  for (const name of ['_', 'Get-loan_2', 'x'.repeat(64)])
+    expect(defineTool({ name, execute }).name).toBe(name);
+});
+
+test("M1 a tool server's names are taken as far as any provider takes them", async ({ store, provider }) => {
+  const { model } = await provider([]);
+  const { execute } = tool('act');
+  const agent = await create(store, { model }, { tools: { 'files.read:v1': { execute } } });
+  await agent.close();
+});
+
 test('a model of a specification that the installed SDK does not know', async ({ store, provider }) => {
   const { model } = await provider([]);
   const newer = Object.assign(Object.create(model), { specificationVersion: 'v99' });
@@ -108,6 +126,14 @@ test('an agent that does not exist is not resumed', async ({ store, provider }) 
   const { model } = await provider([]);
   const failure = await failureOf(Agent.resume('nobody', { store, provider: model, template: template() }));
   expect(failure).toBeInstanceOf(AgentNotFoundError);
+  expect(failure).toMatchObject({ message: expect.stringMatching(/Agent\.create\(\).*Agent\.open\(\)/) });
+  expect(failure).not.toMatchObject({ message: expect.stringMatching(/saveInfo|commit/) });
+  const choose = () => template();
+  expect(await failureOf(Agent.resume('nobody', { store, provider: model, template: choose }))).toMatchObject(
+    {
+      message: expect.stringMatching(/Agent\.create\(\)/),
+    },
+  );
   expect(await store.list()).toEqual([]);
 });
 

@@ -2,14 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as agent from '../../src/agent/agent.ts';
-import * as partStream from '../../src/agent/part-stream.ts';
 import * as deltaWriter from '../../src/agent/delta-writer.ts';
+import * as partStream from '../../src/agent/part-stream.ts';
 import * as spawn from '../../src/agent/spawn.ts';
 import * as template from '../../src/agent/template.ts';
+import * as toolName from '../../src/agent/tool-name.ts';
 import * as turnQueue from '../../src/agent/turn-queue.ts';
-import * as deltas from '../../src/json/deltas.ts';
 import * as cell from '../../src/json/cell.ts';
 import * as cells from '../../src/json/cells.ts';
+import * as deltas from '../../src/json/deltas.ts';
 import * as load from '../../src/json/load.ts';
 import * as lockEnd from '../../src/json/lock-end.ts';
 import * as logFile from '../../src/json/log-file.ts';
@@ -103,6 +104,7 @@ const CODE: Record<string, readonly number[]> = {
   "Events of one agent in one write, when they aren't awaited": [appending.MAX_EVENTS, appending.MAX_LENGTH],
   'An id or name that becomes a key': [ids.MAX_NAME_BYTES],
   "A call's id, a tool's name": [ids.MAX_CALL_NAME_BYTES],
+  "A tool's name in a template": [toolName.MAX_TOOL_NAME, toolName.MAX_RECORDED_NAME],
   "PostgreSQL: a schema's name": [schemas.MAX_SCHEMA_BYTES],
   "A document's name": [options.MAX_DOCUMENT_NAME_BYTES],
   'Nesting of a stored value': [json.MAX_DEPTH],

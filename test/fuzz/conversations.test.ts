@@ -5,8 +5,8 @@ import type { Message } from '../../src/model/message.ts';
 import type { Store } from '../../src/store/store.ts';
 import { answers, asks, assistant, toolUse, user } from '../../src/testing/samples.ts';
 import { jsonBackend, sqliteBackend } from '../support/backends.ts';
-import { transcripts } from './transcripts.ts';
 import type { Anything } from './store-entries.ts';
+import { transcripts } from './transcripts.ts';
 import { Chance } from './wrong-values.ts';
 
 /** Histories for each kind of store; as many more as KODE_PROPERTY_RUNS is more than 500. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KodeError } from '../../src/errors.ts';
-import type { TestDatabase } from '../../src/testing/harness.ts';
 import type { ExtendedStore, Store } from '../../src/store/store.ts';
+import type { TestDatabase } from '../../src/testing/harness.ts';
 import { asks, createAgent, everything, progress, user } from '../../src/testing/samples.ts';
 import { allBackends } from '../support/backends.ts';
 import { FUNCTIONS } from './function-entries.ts';

@@ -1,4 +1,5 @@
 import type { ContentBlock, TextBlock } from '../../model/message.ts';
+import { isTakenEverywhere, isTakenSomewhere, MAX_TOOL_NAME } from '../tool-name.ts';
 import type { JsonValue, ToolResultItem, ToolResultOutput } from './model-message.ts';
 import { isObject } from './values.ts';
 
@@ -65,14 +66,11 @@ export function isForMaker(block: ContentBlock, { provider }: PromptOptions): bo
   return (MAKERS[name] ?? [name]).some((one) => makers.includes(one));
 }
 
-const EVERYWHERE = /^[a-zA-Z0-9_-]{1,64}$/;
-const SOMEWHERE = /^[a-zA-Z0-9_.:-]{1,128}$/;
-
 /** A tool's name as the model is shown that it called it: providers refuse a prompt with an impossible one. */
 export function shownName(name: string, { tools }: PromptOptions): string {
-  const possible = tools ? tools.has(name) || EVERYWHERE.test(name) : SOMEWHERE.test(name);
+  const possible = tools ? tools.has(name) || isTakenEverywhere(name) : isTakenSomewhere(name);
   if (possible) return name;
-  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64) || 'unnamed_tool';
+  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, MAX_TOOL_NAME) || 'unnamed_tool';
 }
 
 /** Providers take objects only. */
