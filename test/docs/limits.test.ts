@@ -65,6 +65,7 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: the answer to a statement': [postgres.DEFAULT_CALL_TIMEOUT_MS],
   "PostgreSQL: the server's last word on a statement that was cancelled": [cancel.LAST_WORD_MS],
   'PostgreSQL: a connection that is made': [postgres.DEFAULT_CALL_TIMEOUT_MS],
+  'PostgreSQL: a connection of a pool of yours': [postgres.DEFAULT_CALL_TIMEOUT_MS],
   'PostgreSQL: waiting in line while nobody gets a connection': [postgres.DEFAULT_CALL_TIMEOUT_MS],
   'PostgreSQL: a renewal of leases': [postgresDriver.URGENT_TIMEOUT_MS],
   'PostgreSQL: attempts at work that a deadlock or a serialization failure undid': [units.MAX_TRIES],
