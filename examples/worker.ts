@@ -38,6 +38,8 @@ const template = {
 /** A worker's whole life. Start as many as you like, on any machine that reaches the database. */
 async function work(store: ExtendedStore): Promise<void> {
   const provider = await chooseModel(script, () => undefined);
+  // Before the first claim: what is claimed would wait for it, and on a busy machine it takes a moment.
+  await import('ai');
   let stopping = false;
   // The driver says that it's enough, or is gone.
   process.once('disconnect', () => {

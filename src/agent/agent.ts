@@ -29,6 +29,7 @@ import { orAborted } from './or-aborted.ts';
 import { parseOutput } from './output.ts';
 import { PartStream } from './part-stream.ts';
 import { recover } from './recover.ts';
+import { loadSdk } from './sdk.ts';
 import { type OpenHelper, spawner } from './spawn.ts';
 import type { AgentStreamPart } from './stream-part.ts';
 import { type AgentTemplate, type ReadyTemplate, readyTemplate } from './template.ts';
@@ -76,6 +77,7 @@ export class Agent {
     const model = modelOf(checked);
     const ready = readyTemplate(template);
     validateAgentId(agentId);
+    await loadSdk();
     await store.commit(agentId, { info: { templateId: ready.id, userId, metadata }, expectedVersion: 0 });
     const { ttlMs, holder } = checked;
     return orNotOpened(agentId, async () => {
@@ -100,6 +102,7 @@ export class Agent {
     const model = modelOf(checked);
     if (given !== undefined) checkLease(agentId, given);
     if (typeof template !== 'function') readyTemplate(template);
+    await loadSdk();
     const start = async (lease: AgentLease) => {
       const chosen = typeof template === 'function' ? template(await infoOf(store, agentId)) : template;
       const journal = new Journal(store, lease);
@@ -124,6 +127,7 @@ export class Agent {
       }
       modelOf(checked);
       const { id: templateId } = readyTemplate(chosen);
+      await loadSdk();
       try {
         await store.commit(agentId, { info: { templateId, userId, metadata }, expectedVersion: 0 });
       } catch (error) {

@@ -27,7 +27,7 @@ export async function runCalls(turn: Turn, step: StepEnd): Promise<void> {
   await judgeAgain(turn);
   const runnable = journal.calls.filter((call) => isOpen(call) && call.state !== 'approval_required');
   await sideBySide(runnable, template.toolConcurrency, async (call) => {
-    await commitOutcome(turn, step, call, await runCall(turn, call));
+    await commitOutcome(turn, step, call, await timed(turn, call));
   });
   if (journal.stepIsOpen && journal.waitingCalls.length === 0) await commitResults(turn, step);
 }
@@ -45,6 +45,15 @@ async function judgeAgain(turn: Turn): Promise<void> {
     { toolCalls: changed.map(([call, verdict]) => updateOf(call, verdict)) },
     changed.flatMap(([call, verdict]) => noticesOf(nameOf(call), verdict)),
   );
+}
+
+/** What the store measures of a call that a crash cut off would be the time that nobody ran it, too. */
+async function timed(turn: Turn, call: StepCall): Promise<Outcome> {
+  const isAgain = hasBegun(turn, call);
+  const { clock } = turn.journal;
+  const start = clock.monotonic();
+  const outcome = await runCall(turn, call);
+  return isAgain ? { ...outcome, durationMs: Math.round(clock.monotonic() - start) } : outcome;
 }
 
 /**

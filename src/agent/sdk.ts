@@ -5,7 +5,10 @@ export type Sdk = typeof import('ai');
 
 let loading: Promise<Sdk> | undefined;
 
-/** Loads the model SDK when it is first needed: it takes 150 ms, and a store without agents never needs it. */
+/**
+ * Loads the model SDK, which a store without agents never needs. That takes 150 ms, and seconds on a busy machine:
+ * it is done before an agent is made, and before anybody waits for its lease.
+ */
 export function loadSdk(): Promise<Sdk> {
   loading ??= import('ai').catch((cause: unknown) => {
     loading = undefined;

@@ -9,8 +9,10 @@ import { type Notice, record, type Turn } from './turn.ts';
 /** How the answer ended that asked for a step's calls. */
 export type StepEnd = Pick<StepAnswer, 'finishReason' | 'tokens'>;
 
-/** How a call ended. */
-export type Outcome = { state: 'completed'; output: unknown } | { state: 'failed'; error: string };
+/** How a call ended. `durationMs`: where the store can't know how long it ran. */
+export type Outcome = ({ state: 'completed'; output: unknown } | { state: 'failed'; error: string }) & {
+  durationMs?: number;
+};
 
 /**
  * Stores how a call ended. That of a step's last call is one commit with the message of all results. An output that
@@ -27,7 +29,8 @@ export async function commitOutcome(
   } catch (error) {
     if (!(error instanceof ValidationError && isOpen(call) && outcome.state === 'completed')) throw error;
     const reason = `The call ran, but its output can't be stored: ${error.message}`;
-    await commitEnd(turn, step, call, { state: 'failed', error: reason });
+    const { output: _refused, ...rest } = outcome;
+    await commitEnd(turn, step, call, { ...rest, state: 'failed', error: reason });
   }
 }
 

@@ -93,7 +93,7 @@ async function asksFirst(turn: Turn, tool: KnownTool, call: NewCall): Promise<bo
 
 export function updateOf(
   { callSeq, toolCallId }: NewCall,
-  change: Pick<ToolCallUpdate, 'state' | 'output' | 'error'>,
+  change: Pick<ToolCallUpdate, 'state' | 'output' | 'error' | 'durationMs'>,
 ): ToolCallUpdate {
   return { toolCallId, callSeq, ...change };
 }

@@ -62,11 +62,11 @@ export interface ToolCallRecord {
   createdAt: Date;
   /** When it changed last. */
   updatedAt: Date;
-  /** When its tool began to run. */
+  /** When its tool first began to run. */
   startedAt?: Date;
   /** When its tool ended. */
   completedAt?: Date;
-  /** Milliseconds that its tool ran; may be a fraction. */
+  /** Milliseconds that its tool ran: of one that ran again after a crash, the run that ended. May be a fraction. */
   durationMs?: number;
   /** Its states in their order. */
   auditTrail: AuditEntry[];
@@ -107,7 +107,7 @@ export interface ToolCallUpdate {
   createdAt?: Date | undefined;
   /** Counts where the call is opened by this. */
   updatedAt?: Date | undefined;
-  /** Default: when it becomes `executing`. */
+  /** Default: when it first becomes `executing`. */
   startedAt?: Date | undefined;
   /** Default: when it becomes `completed` or `failed`. */
   completedAt?: Date | undefined;

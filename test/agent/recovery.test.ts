@@ -83,6 +83,33 @@ onEachStore(({ test, testSql }) => {
       expect(events).toContainEqual({ channel: 'monitor', type: 'recovered', sealed: [], again: [1] });
     });
 
+    test('measures the run that ended, not the time since the one that was cut off', async (world) => {
+      const { store, provider } = world;
+      const model = await provider([says('Done.')]);
+      await died(store, ['c1', 'pending'], ['c2', 'pending'], ['c3', 'completed']);
+      const startedAt = new Date(Date.now() - 3_600_000);
+      const began = ['c1', 'c2'].map((toolCallId, callSeq) => ({
+        ...{ toolCallId, callSeq, state: 'executing' as const, startedAt },
+      }));
+      await store.commit('a', { toolCalls: began });
+      const act = tool(
+        'act',
+        (input) => {
+          if ((input as { n: number }).n === 1) throw new Error('No.');
+          return 'ok';
+        },
+        { idempotent: true },
+      );
+      const agent = await resume(store, model, { tools: [act] });
+      expect((await agent.run()).text).toBe('Done.');
+      const records = await store.loadToolCallRecords('a');
+      expect(records.map(({ state }) => state)).toEqual(['completed', 'failed', 'completed']);
+      for (const { startedAt: first, durationMs } of records.slice(0, 2)) {
+        expect(first).toEqual(startedAt);
+        expect(durationMs).toBeLessThan(1_800_000);
+      }
+    });
+
     test('keeps what waits waiting, and runs what may run only in run()', async ({ store, provider }) => {
       const model = await provider([says('Done.')]);
       await died(
