@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
-import { SchemaVersionError, StoreConfigError } from '../errors.ts';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
 import { readCheckpointedSchema, readSchema, type SchemaObject } from './file-schema.ts';
 
 const OURS = /^kode_/;
@@ -15,7 +16,13 @@ const MAX_NAMES = 5;
  * others. A database that has our tables already is ours, whatever else is in it.
  */
 export async function refuseForeign(path: string, adopt: boolean): Promise<void> {
-  if (!existsSync(path) || !statSync(path).isFile()) return;
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there?.isDirectory()) {
+    throw new StoreUnavailableError(
+      `${path} is a directory, and a SQLite store is one file. Name a file in it: ${join(path, 'agents.db')}`,
+    );
+  }
+  if (!there?.isFile()) return;
   // Nearly every database that is opened is ours for long, whatever its log adds.
   if (isOurs(readCheckpointedSchema(path))) return;
   const objects = await readSchema(path);

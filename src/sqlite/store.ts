@@ -1,17 +1,19 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
+import { ValidationError } from '../errors.ts';
 import { CLOCK, clockOf } from '../model/clock.ts';
 import { Engine } from '../sql/engine.ts';
 import { SqlStore } from '../sql/store.ts';
 import type { SqliteOptions } from '../store/config.ts';
-import { databasePath, givenPath } from '../store/paths.ts';
+import { databasePath, givenPath, MEMORY } from '../store/paths.ts';
 import { configuring } from '../store/settings.ts';
 import { openDatabase } from './open.ts';
 import { type Settings, settingsOf } from './options.ts';
 
 /**
  * A store in one SQLite file, which several processes of one machine may share. `:memory:` lives as long
- * as the store.
+ * as the store. `fileStoreBaseDir` is the folder for files that are asked for, such as backups; by default the
+ * database's own.
  *
  * @example
  * const store = new SqliteStore('./data/agents.db', './data/store');
@@ -37,7 +39,13 @@ export class SqliteStore extends SqlStore {
 
   protected backupPath(path: string | undefined): string {
     if (path !== undefined) return givenPath(path, 'path');
-    const folder = join(this.fileStoreDirectory ?? resolve('.'), 'backups');
+    if (this.fileStoreDirectory === undefined && this.#path === MEMORY) {
+      throw new ValidationError(
+        'path',
+        "is needed: a database in memory has no folder where a backup could go by itself. Pass backup() a file's path, or the store a folder (fileStoreBaseDir)",
+      );
+    }
+    const folder = join(this.fileStoreDirectory ?? dirname(this.#path), 'backups');
     const stamp = new Date(this[CLOCK].now()).toISOString().replaceAll(':', '-');
     const named = (suffix: string) => join(folder, `agents-${stamp}${suffix}.db`);
     for (let n = 1, free = named(''); ; n += 1, free = named(`-${n}`)) {

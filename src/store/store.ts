@@ -362,7 +362,7 @@ export interface ExtendedStore extends QueryableStore {
   claimResumable(options: ClaimOptions): Promise<AgentLease[]>;
   /**
    * A consistent copy of the database while it is in use; returns its path. Without one it goes to `backups` in
-   * the store's folder. It has its name when it is whole and on disk. SQLite only.
+   * the store's folder, which is the database's own where none is given. It has its name when it is whole and on disk. SQLite only.
    */
   backup(path?: string, options?: BackupOptions): Promise<string>;
   /** Follows an agent's events, from any process, until the agent is deleted or the caller stops. */

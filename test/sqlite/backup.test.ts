@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KodeError, StoreConfigError, ValidationError } from '../../src/errors.ts';
@@ -94,6 +94,23 @@ describe('a backup', () => {
     const files = await readdir(join(directory, 'files', 'backups'));
     expect(files.map((file) => join(directory, 'files', 'backups', file)).sort()).toEqual([...copies].sort());
     for (const copy of copies) await check(copy, 'a');
+  });
+
+  it('goes beside the database where the store has no folder, and of one in memory nowhere by itself', async () => {
+    const [beside, inMemory] = [new SqliteStore(path), new SqliteStore(':memory:')];
+    try {
+      await createAgent(beside, 'a');
+      const copy = await beside.backup();
+      expect(dirname(copy)).toBe(join(directory, 'backups'));
+      await check(copy, 'a');
+      await createAgent(inMemory, 'a');
+      await expect(inMemory.backup()).rejects.toThrow(/^path: is needed: a database in memory/);
+      await expect(inMemory.backup()).rejects.toBeInstanceOf(ValidationError);
+      await check(await inMemory.backup(join(directory, 'of-memory.db')), 'a');
+    } finally {
+      await beside.close();
+      await inMemory.close();
+    }
   });
 
   it('S6 replaces an older one of the same path if it is told to', async () => {

@@ -88,6 +88,7 @@ describe('opening a SQLite file', () => {
     const error = await failure(opened(path).list());
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect(error.message).toContain(path);
+    expect(error.message).toMatch(/ is a directory.* Name a file in it: .*agents\.db$/);
   });
 
   it.each([
