@@ -5,6 +5,7 @@ import { withClock } from '../../src/model/clock.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import type { MovableClock } from '../../src/testing/movable-clock.ts';
 import { createAgent, user } from '../../src/testing/samples.ts';
+import { until } from '../../src/testing/timing.ts';
 import { Network } from '../support/network.ts';
 import { postgresClock } from '../support/postgres-clock.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
@@ -63,9 +64,12 @@ describe('a lease on PostgreSQL', () => {
       `SELECT 1 FROM ${schema}.kode_data_heads h JOIN ${schema}.kode_data_directory d USING (tree, agent)
        WHERE d.agent_id = 'a' FOR UPDATE OF h`,
     );
+    const end = blocked.expiresAt.getTime();
     await clock.advance(TTL / 2);
     expect(blocked.signal.aborted).toBe(false);
     await blocker.query('ROLLBACK');
+    // It has been waiting for its row alone, in the database's time.
+    await until(() => blocked.expiresAt.getTime() > end, 'it is renewed');
     await clock.advance(TTL);
     for (const lease of [blocked, free]) {
       expect(lease.signal.aborted).toBe(false);
