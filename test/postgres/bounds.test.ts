@@ -204,7 +204,8 @@ describe('P1 a server that answers nobody', () => {
   });
 
   it('in mid-transaction has stored nothing, unless it was told to commit', async () => {
-    const { store, witness, network } = await behindNetwork(1);
+    // A cut shows at once: what runs into the bound here would be a busy machine.
+    const { store, witness, network } = await behindNetwork(1, 20 * CALL_MS);
     network.cut('before', 'FOR UPDATE');
     expect(await store.saveMessages('a', []).catch((reason: unknown) => reason)).toMatchObject({
       code: 'STORE_UNAVAILABLE',
