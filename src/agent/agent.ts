@@ -1,4 +1,4 @@
-import { AgentExistsError, AgentNotFoundError, ValidationError } from '../errors.ts';
+import { AgentExistsError, ValidationError } from '../errors.ts';
 import type { AgentInfo, AgentStatus } from '../model/agent.ts';
 import { randomUUID } from '../model/crypto.ts';
 import { checkLease } from '../model/encode-commit.ts';
@@ -25,6 +25,7 @@ import { giveBack, orGiveBack, orNotOpened } from './give-back.ts';
 import { Journal } from './journal.ts';
 import { runTurn, type TurnInput } from './loop.ts';
 import { type LanguageModel, validateModel } from './model.ts';
+import { notMade, orNotMade } from './not-made.ts';
 import { orAborted } from './or-aborted.ts';
 import { parseOutput } from './output.ts';
 import { PartStream } from './part-stream.ts';
@@ -385,19 +386,8 @@ function modelOf({ provider, model = provider }: ModelOption): LanguageModel {
 
 async function infoOf(store: Store, agentId: string): Promise<AgentInfo> {
   const info = await store.loadInfo(agentId);
-  if (info === undefined) throw new AgentNotFoundError(agentId, MAKE);
+  if (info === undefined) throw notMade(agentId);
   return info;
-}
-
-const MAKE = 'Create it with Agent.create(), or with Agent.open(), which creates or resumes it';
-
-/** Who resumes an agent makes one with a call of the agent's, not of the store's. */
-async function orNotMade<T>(agentId: string, opening: Promise<T>): Promise<T> {
-  try {
-    return await opening;
-  } catch (cause) {
-    throw cause instanceof AgentNotFoundError ? new AgentNotFoundError(agentId, MAKE, { cause }) : cause;
-  }
 }
 
 function contentOf(input: string | ContentBlock[] | undefined): ContentBlock[] | undefined {

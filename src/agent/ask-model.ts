@@ -5,6 +5,7 @@ import { Answer, type SdkPart, withoutUndefined } from './answer.ts';
 import { configHash } from './config-hash.ts';
 import { DeltaWriter } from './delta-writer.ts';
 import { messageOf, modelError } from './failure.ts';
+import { type LeftOutBlock, LeftOutBlocks } from './left-out.ts';
 import { mended } from './mended-model.ts';
 import { defaultProviderOptions, type LanguageModel, modelIdOf } from './model.ts';
 import { orAborted } from './or-aborted.ts';
@@ -25,6 +26,8 @@ export interface StepAnswer {
   refusals: (string | undefined)[];
   /** What of it couldn't be stored as it came. */
   repairs: readonly Repair[];
+  /** What of the conversation the model wasn't sent. */
+  leftOut: readonly LeftOutBlock[];
   finishReason: string;
   tokens: TokenUsage;
   usage: ModelUsage;
@@ -45,6 +48,8 @@ interface Request {
   system: string | SystemModelMessage[] | undefined;
   messages: ModelMessage[];
   settings: ModelSettings;
+  /** What of the conversation isn't in it. */
+  leftOut: readonly LeftOutBlock[];
 }
 
 /** What streamed by is shown at once; calls and steps are shown when they are stored. */
@@ -88,6 +93,7 @@ export function askAside(turn: Turn, conversation: Message[]): Promise<StepAnswe
     system,
     messages,
     settings: { ...settings, toolChoice: 'auto' as const },
+    leftOut: [],
   };
   return callModel({ ...turn, output: undefined }, request, () => undefined);
 }
@@ -122,6 +128,7 @@ async function callModel(turn: Turn, request: Request, watch: (part: SdkPart) =>
   return {
     blocks: cut === undefined ? answer.blocks() : answer.partialBlocks(),
     repairs: answer.repairs.list,
+    leftOut: request.leftOut,
     refusals: answer.refusals(),
     finishReason: answer.finishReason,
     tokens: answer.usage,
@@ -149,7 +156,8 @@ function see(part: SdkPart, answer: Answer, watch: (part: SdkPart) => void): voi
 /** The prompt as it is stored, unless `prepareStep` changes what is sent. */
 async function prepare(turn: Turn): Promise<Request> {
   const { template, journal, model } = turn;
-  const messages = promptOf(turn, journal.context);
+  const leftOut = new LeftOutBlocks(journal, journal.context);
+  const messages = promptOf(turn, journal.context, leftOut.add);
   const changes = (await template.prepareStep?.({ messages, stepNumber: journal.stepNumber })) ?? {};
   const {
     messages: sent = messages,
@@ -162,6 +170,7 @@ async function prepare(turn: Turn): Promise<Request> {
     system,
     messages: sent,
     settings: { ...template.settings, ...withoutUndefined(settings) },
+    leftOut: leftOut.list,
   };
 }
 

@@ -76,6 +76,12 @@ export function modelError(error: unknown): KodeError {
       { cause: error },
     );
   }
+  if (codeOf(error) === 'AI_DownloadError') {
+    return new ModelError(
+      `A file that the conversation names by its URL can't be downloaded for the model: ${messageOf(error).replace(/\.$/, '')}. Every run() fails until it can be. To take the input back, close the agent and save its messages without it, with the store's saveMessages(); sent as base64, a file needs no download.`,
+      { cause: error },
+    );
+  }
   return new ModelError(
     `The model's call failed: ${messageOf(error).replace(/\.$/, '')}. Nothing that was committed is lost: go on with run().`,
     { cause: error },

@@ -48,6 +48,8 @@ export class Journal {
   outdated = false;
   /** What the last commit that failed did fail with. */
   refusal: unknown;
+  /** Blocks of the context that a prompt went without, and of which the timeline tells. */
+  readonly toldLeftOut = new Set<string>();
   #callCount = 0;
 
   constructor(store: Store, lease: AgentLease) {

@@ -4,6 +4,7 @@ import { compactIfLarge } from './compaction.ts';
 import { ApprovalRequiredError } from './errors.ts';
 import { codeOf, isOfStore, messageOf, withCause } from './failure.ts';
 import { isInput, type Journal, textOf } from './journal.ts';
+import { leftOutNotices, noteTold } from './left-out.ts';
 import { repeatedTurn } from './repeated-turn.ts';
 import { runCalls } from './run-calls.ts';
 import { type StepEnd, stepFinished } from './step-end.ts';
@@ -127,7 +128,7 @@ function showAgain(turn: Turn, text: string): Ending {
 /** Stores the model's answer with what becomes of its calls. True when it asks us for nothing: the turn is over. */
 async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
   const { journal } = turn;
-  const { blocks, usage, contextTokens, finishReason, repairs } = answer;
+  const { blocks, usage, contextTokens, finishReason } = answer;
   const calls = await triage(turn, answer);
   const done = !calls.ours;
   // Only who compacts asks how large the conversation is, and must know it after a resume, too.
@@ -143,8 +144,10 @@ async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
       usage: [usage],
       ...(done && { info: { status: 'idle' } }),
     },
-    [...repaired(turn, repairs), ...calls.notices, ...ending],
+    [...repaired(turn, answer), ...calls.notices, ...ending],
+    leftOutNotices(answer.leftOut),
   );
+  noteTold(journal, answer.leftOut);
   return done;
 }
 
@@ -153,7 +156,7 @@ async function commitAnswer(turn: Turn, answer: StepAnswer): Promise<boolean> {
  * results that say so.
  */
 async function commitPartial(turn: Turn, answer: StepAnswer): Promise<void> {
-  const { blocks, usage, repairs } = answer;
+  const { blocks, usage } = answer;
   if (blocks.length === 0) {
     if (isPaid(answer)) await record(turn, { usage: [usage] }, []);
     return;
@@ -161,7 +164,9 @@ async function commitPartial(turn: Turn, answer: StepAnswer): Promise<void> {
   const sealed = sealCalls(blocks, turn.journal.nextCallSeq);
   const messages: Message[] = [{ role: 'assistant', content: blocks, metadata: { partial: true } }];
   if (sealed.results.length > 0) messages.push({ role: 'user', content: sealed.results });
-  await record(turn, { messages, toolCalls: sealed.updates, usage: [usage] }, repaired(turn, repairs));
+  const change = { messages, toolCalls: sealed.updates, usage: [usage] };
+  await record(turn, change, repaired(turn, answer), leftOutNotices(answer.leftOut));
+  noteTold(turn.journal, answer.leftOut);
 }
 
 /** Stored with the turn's end. Whatever the end, nothing is lost: `run()` goes on from there. */
@@ -209,7 +214,7 @@ function started({ id }: Turn): Notice {
 }
 
 /** Says on the timeline what of an answer isn't stored as its provider sent it. */
-function repaired({ journal }: Turn, repairs: StepAnswer['repairs']): Notice[] {
+function repaired({ journal }: Turn, { repairs }: StepAnswer): Notice[] {
   if (repairs.length === 0) return [];
   return [{ event: { channel: 'monitor', type: 'repaired', messageSeq: journal.messageCount, repairs } }];
 }

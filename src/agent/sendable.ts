@@ -3,6 +3,7 @@ import { checkJson } from '../model/json.ts';
 import type { Sdk } from './sdk.ts';
 import type { ModelMessage, ToolResultOutput } from './translate/model-message.ts';
 import { contentOf, outputOf } from './translate/tool-output.ts';
+import { isObject } from './translate/values.ts';
 
 const KNOWN = ['text', 'image', 'file', 'reasoning', 'tool-call', 'tool-result'];
 /** Not in every version of the SDK. */
@@ -11,18 +12,54 @@ const NEWER = ['custom', 'reasoning-file', 'tool-approval-request', 'tool-approv
 const known = new WeakMap<Sdk, Set<string>>();
 
 /**
- * A prompt without the parts that the SDK at hand doesn't know: one of them, from an import or from a newer
- * version, would make it refuse the conversation for ever. The store keeps them.
+ * A prompt without what the SDK at hand doesn't know: one such part or output, from an import, from damage or from a
+ * newer version, would make it refuse the conversation for ever. The store keeps it. A call needs a result: of one
+ * with an unknown output, the model is told that it can't be shown.
  */
 export function sendable(sdk: Sdk, messages: ModelMessage[]): ModelMessage[] {
   const types = knownTypes(sdk);
-  const isKnown = (part: { type: string }) => types.has(part.type);
+  const isKnown = (part: SentPart) => types.has(part.type) && !hasUnknownOutput(sdk, part);
   if (messages.every(({ content }) => typeof content === 'string' || content.every(isKnown))) return messages;
   return messages.flatMap((message): ModelMessage[] => {
     if (typeof message.content === 'string') return [message];
-    const content = (message.content as { type: string }[]).filter(isKnown);
+    const content = (message.content as SentPart[])
+      .filter(({ type }) => types.has(type))
+      .map((part) => (hasUnknownOutput(sdk, part) ? withoutOutput(sdk, part) : part));
     return content.length === 0 ? [] : [{ ...message, content } as ModelMessage];
   });
+}
+
+interface SentPart {
+  type: string;
+  output?: unknown;
+}
+
+function hasUnknownOutput(sdk: Sdk, { type, output }: SentPart): boolean {
+  return type === 'tool-result' && !isPlainOutput(output) && !isKnownOutput(sdk, output as ToolResultOutput);
+}
+
+/** Nearly every output is a kind and a value, and prompts have many: those aren't shown to the SDK's schema. */
+function isPlainOutput(output: unknown): boolean {
+  if (!isObject(output) || Object.keys(output).length !== 2) return false;
+  const { type, value } = output;
+  if (type === 'json' || type === 'error-json') return value !== undefined;
+  return (type === 'text' || type === 'error-text') && typeof value === 'string';
+}
+
+/** Of an output of several items, those are kept that the SDK knows. */
+function withoutOutput(sdk: Sdk, part: SentPart): SentPart {
+  const { type, value } = (isObject(part.output) ? part.output : {}) as { type?: unknown; value?: unknown };
+  if (type === 'content' && Array.isArray(value)) {
+    const items = value.filter((item) => isKnownOutput(sdk, contentWith(item)));
+    if (items.length > 0) return { ...part, output: { type, value: items } };
+  }
+  return { ...part, output: { type: 'error-text', value: UNSHOWN } };
+}
+
+const UNSHOWN = "The call has an output, but of a kind that can't be shown.";
+
+function contentWith(item: unknown): ToolResultOutput {
+  return { type: 'content', value: [item] } as ToolResultOutput;
 }
 
 /**

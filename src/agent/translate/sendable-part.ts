@@ -79,18 +79,19 @@ export function shownInput(input: unknown): unknown {
   return isObject(input) ? input : { input };
 }
 
-/** A blank output as JSON, which is a text with something in it. */
+/** A blank output as JSON, which is a text with something in it. One that is damaged stays as it is. */
 export function shownOutput(output: ToolResultOutput): ToolResultOutput {
   switch (output.type) {
     case 'text':
-      return isBlank(output.value) ? { ...output, type: 'json' } : output;
+      return isBlankText(output.value) ? { ...output, type: 'json' } : output;
     case 'error-text':
-      return isBlank(output.value) ? { ...output, type: 'error-json' } : output;
+      return isBlankText(output.value) ? { ...output, type: 'error-json' } : output;
     case 'execution-denied': {
       const { reason, ...rest } = output;
-      return typeof reason === 'string' && isBlank(reason) ? rest : output;
+      return isBlankText(reason) ? rest : output;
     }
     case 'content': {
+      if (!Array.isArray(output.value)) return output;
       const value = output.value.filter((item) => !isBlankItem(item));
       if (value.length === output.value.length && value.length > 0) return output;
       return value.length > 0 ? { ...output, value } : { type: 'json', value: '' as JsonValue };
@@ -101,5 +102,9 @@ export function shownOutput(output: ToolResultOutput): ToolResultOutput {
 }
 
 function isBlankItem(item: ToolResultItem): boolean {
-  return item.type === 'text' && isBlank(item.text);
+  return isObject(item) && item.type === 'text' && isBlankText(item.text);
+}
+
+function isBlankText(value: unknown): boolean {
+  return typeof value === 'string' && isBlank(value);
 }
