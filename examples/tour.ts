@@ -46,7 +46,7 @@ async function tour(store: ExtendedStore): Promise<void> {
   await killWhilePrinting(store);
 
   heading(
-    "3. A third process resumes the agent, once the dead one's lease has run out (2 seconds here).",
+    "3. A third process resumes the agent, once the dead one's lease has run out (5 seconds here).",
     'Nobody knows whether the call that was cut off took effect: it is sealed with an error that says so,',
     'and the agent finds out from its files what is missing.',
   );

@@ -5,14 +5,19 @@ import { clerk, PRINT } from './clerk.ts';
 import { narrate, tell } from './narrate.ts';
 import { clerkScript } from './script.ts';
 
-/** How long others wait for an agent whose process died. The default is 15 seconds. */
-const LEASE_MS = 2_000;
+/**
+ * How long others wait for an agent whose process died. The default is 15 seconds; a tour's visitor waits with them.
+ * Much less would be lost by a process that lives, on a machine that is busy with other things.
+ */
+const LEASE_MS = 5_000;
+/** As long as it takes: the lease ends by itself. */
+const PATIENCE_MS = 60_000;
 
 const roles: Record<string, (store: ExtendedStore, agentId: string) => Promise<void>> = {
   /** Prints labels, until somebody kills this process. */
   async work(store, agentId) {
     const provider = await chooseModel(clerkScript, () => undefined);
-    // The model SDK takes a while to load, during which a lease as short as this one couldn't be renewed.
+    // Whoever takes the lease itself loads the model SDK before: the agent would do so while it holds it.
     await import('ai');
     const lease = await store.acquireAgentLock(agentId, { ttlMs: LEASE_MS });
     const agent = await Agent.resume(agentId, { provider, store, template: clerk, lease });
@@ -22,7 +27,7 @@ const roles: Record<string, (store: ExtendedStore, agentId: string) => Promise<v
   /** Goes on where the other process died. */
   async resume(store, agentId) {
     const provider = await chooseModel(clerkScript, () => undefined);
-    const agent = await Agent.resume(agentId, { provider, store, template: clerk, waitMs: 10_000 });
+    const agent = await Agent.resume(agentId, { provider, store, template: clerk, waitMs: PATIENCE_MS });
     for (const call of await store.queryToolCalls({ agentId, state: 'sealed' })) {
       tell('seals', `${call.toolName}: ${call.error}`);
     }

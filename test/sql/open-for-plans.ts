@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { type Clock, withClock } from '../../src/model/clock.ts';
 import type { Dialect } from '../../src/sql/dialect.ts';
 import type { Engine } from '../../src/sql/engine.ts';
 import { statement } from '../../src/sql/statement.ts';
@@ -27,7 +28,12 @@ const SIZE: Size = { busy: 600, quiet: 10_000, long: 3_000 };
 export async function driveSqlite(): Promise<Driven> {
   const directory = await makeTemporaryDirectory();
   const capture = captureSqlite();
-  const open = () => new OpenSqliteStore(join(directory, 'agents.db'), directory, { durability: 'normal' });
+  const open = (clock?: Clock) =>
+    new OpenSqliteStore(
+      join(directory, 'agents.db'),
+      directory,
+      withClock(clock, { durability: 'normal' as const }),
+    );
   const engine = await open().engine();
   const { driver } = engine.context;
   await fillAndDrive(open, engine, async () => undefined);
@@ -49,7 +55,7 @@ export function drivePostgres(server: PostgresName): () => Promise<Driven> {
     const { url, client, createSchema, dropSchema } = await database();
     const schema = `${await createSchema()}_driven`;
     const { pool, capture } = capturingPool(url, 8);
-    const open = () => new OpenPostgresStore(pool, undefined, { schema });
+    const open = (clock?: Clock) => new OpenPostgresStore(pool, undefined, withClock(clock, { schema }));
     const engine = await open().engine();
     await fillAndDrive(open, engine, async () => {
       await client.query('VACUUM ANALYZE');
@@ -72,7 +78,7 @@ type OpenStore = OpenSqliteStore | OpenPostgresStore;
 
 /** `analyse`: has the database look at what it has. */
 async function fillAndDrive(
-  open: () => OpenStore,
+  open: (clock?: Clock) => OpenStore,
   engine: Engine,
   analyse: () => Promise<void>,
 ): Promise<void> {

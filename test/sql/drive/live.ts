@@ -1,7 +1,9 @@
 import { LockTimeoutError } from '../../../src/errors.ts';
+import type { SqlStore } from '../../../src/sql/store.ts';
+import { MovableClock } from '../../../src/testing/movable-clock.ts';
 import { collect, createAgent, event, user } from '../../../src/testing/samples.ts';
 import { expectFailure } from './expect-failure.ts';
-import type { Stores } from './stores.ts';
+import { type Stores, withFresh } from './stores.ts';
 
 /** Leases, events, and those who follow them. */
 export async function driveLive(stores: Stores): Promise<void> {
@@ -10,18 +12,25 @@ export async function driveLive(stores: Stores): Promise<void> {
   await driveWatch(stores);
 }
 
-const TTL_MS = 300;
+const TTL_MS = 15_000;
 
-async function driveLeases({ store, other }: Stores): Promise<void> {
-  const lease = await store.acquireAgentLock('long', { ttlMs: TTL_MS });
-  await expectFailure(LockTimeoutError, other.acquireAgentLock('long', { waitMs: 50 }));
-  const claimed = await store.claimResumable({ limit: 3, ttlMs: TTL_MS });
-  await store.commit('long', { messages: [user('x')], lease });
-  await store.commit('long', { events: [event('progress', 'a')], lease });
-  await store.commit('long', { events: [event('progress', 'a'), event('control', 'b')], lease });
-  // All of them are renewed together.
-  await new Promise((resolve) => setTimeout(resolve, TTL_MS));
-  for (const one of [lease, ...claimed]) await one.release();
+async function driveLeases(stores: Stores): Promise<void> {
+  // Stamps stay near the other stores', which go by the system's clock.
+  const clock = new MovableClock({ start: Date.now() });
+  const work = async (store: SqlStore) => {
+    const lease = await store.acquireAgentLock('long', { ttlMs: TTL_MS });
+    await expectFailure(LockTimeoutError, stores.other.acquireAgentLock('long', { waitMs: 50 }));
+    const claimed = await store.claimResumable({ limit: 3, ttlMs: TTL_MS });
+    await store.commit('long', { messages: [user('x')], lease });
+    await store.commit('long', { events: [event('progress', 'a')], lease });
+    await store.commit('long', { events: [event('progress', 'a'), event('control', 'b')], lease });
+    const before = lease.expiresAt.getTime();
+    // All of them are renewed together.
+    await clock.advance(TTL_MS / 2);
+    if (lease.expiresAt.getTime() <= before) throw new Error('The lease was not renewed');
+    for (const one of [lease, ...claimed]) await one.release();
+  };
+  await withFresh(stores, work, clock);
 }
 
 async function driveEvents({ store }: Stores): Promise<void> {
