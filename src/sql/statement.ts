@@ -8,13 +8,13 @@ import type { Dialect } from './dialect.ts';
 export type Shape = 'objects' | 'arrays' | 'values';
 
 /**
- * SQL text with `$1`-style parameters, `{table}` names and `{now}`, written once and rendered per database.
+ * SQL text with `$1`-style parameters, `{table}` names and `{now}`, written once and rendered for each database: where they differ, in the words of its dialect.
  * Statements are module-level constants or cached by their text, so that drivers prepare each once.
  */
 export interface Statement<S extends Shape = 'objects'> {
   /** Shows up in metrics and error messages. */
   readonly name: string;
-  readonly text: string | { readonly sqlite: string; readonly postgres: string };
+  readonly text: string | ((dialect: Dialect) => string);
   readonly shape: S;
 }
 
@@ -60,7 +60,7 @@ function once<T>(known: RecentMap<string, T>, text: string, build: () => T): T {
 const PLACEHOLDER = /\{(\w+)\}/g;
 
 export function render(source: Statement<Shape>, dialect: Dialect): string {
-  const text = typeof source.text === 'string' ? source.text : source.text[dialect.name];
+  const text = typeof source.text === 'string' ? source.text : source.text(dialect);
   return text.replace(PLACEHOLDER, (_match, name: string) =>
     name === 'now' ? dialect.now : dialect.table(name),
   );

@@ -142,7 +142,7 @@ function advance(db: Executor, guard: HeadGuard, outcome: BatchOutcome): void {
 }
 
 function writeRows(db: Executor, op: Op, firstCursor: number, floor: number): void {
-  if (op.rows.length === 0 || op.table === sqliteDialect.absentTable) return;
+  if (op.rows.length === 0 || !sqliteDialect.hasTable(op.table)) return;
   if (op.kind === 'reindex') {
     for (const [tree, agent, text] of op.rows) reindexMetadata(db, { tree, agent }, text);
     return;

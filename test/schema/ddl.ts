@@ -1,6 +1,6 @@
 import type { Dialect } from '../../src/sql/dialect.ts';
-import { INDEXES, type Index, indexName } from '../../src/sql/schema/indexes.ts';
-import { type ColumnKind, TABLES, type Table } from '../../src/sql/schema/tables.ts';
+import { INDEXES, type Index, type IndexName, indexName } from '../../src/sql/schema/indexes.ts';
+import { type ColumnKind, TABLES, type Table, type TableName } from '../../src/sql/schema/tables.ts';
 
 const POSTGRES_TYPES: Record<ColumnKind, string> = {
   key: 'bigint',
@@ -93,12 +93,12 @@ export function createTables(dialect: Dialect): string[] {
   const statements: string[] = [];
   // Foreign keys need the table that they refer to.
   const { branches, ...others } = TABLES;
-  const tables: [string, Table][] = Object.entries<Table>({ branches, ...others });
+  const tables = Object.entries({ branches, ...others }) as [TableName, Table][];
   for (const [name, definition] of tables) {
-    if (name !== dialect.absentTable) statements.push(createTable(dialect, name, definition));
+    if (dialect.hasTable(name)) statements.push(createTable(dialect, name, definition));
   }
-  for (const [name, index] of Object.entries<Index>(INDEXES)) {
-    if (index.only && index.only !== dialect.name) continue;
+  for (const [name, index] of Object.entries(INDEXES) as [IndexName, Index][]) {
+    if (!dialect.hasIndex(name)) continue;
     const where = index.where ? ` WHERE ${index.where}` : '';
     statements.push(
       `CREATE INDEX ${indexName(name)} ON ${dialect.table(index.table)} (${index.columns})${where}`,

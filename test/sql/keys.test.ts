@@ -30,15 +30,16 @@ const OPENERS: Record<string, () => Promise<{ driver: Driver; close(): Promise<v
 const database = postgresDatabase('postgres18');
 
 /** The first column of each table's primary key. */
-const FIRST_OF_KEYS = statement('first_of_keys', {
-  sqlite: `SELECT t.name, (SELECT c.name FROM pragma_table_info(t.name) c WHERE c.pk = 1) AS first
-    FROM sqlite_master t WHERE t.type = 'table' AND t.name LIKE 'kode_data_%'`,
-  postgres: `SELECT t.relname AS name, (SELECT a.attname FROM pg_index i
+const FIRST_OF_KEYS = statement('first_of_keys', ({ name }) =>
+  name === 'sqlite'
+    ? `SELECT t.name, (SELECT c.name FROM pragma_table_info(t.name) c WHERE c.pk = 1) AS first
+    FROM sqlite_master t WHERE t.type = 'table' AND t.name LIKE 'kode_data_%'`
+    : `SELECT t.relname AS name, (SELECT a.attname FROM pg_index i
       JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
       WHERE i.indrelid = t.oid AND i.indisprimary)::text AS first
     FROM pg_class t WHERE t.relkind = 'r' AND t.relname LIKE 'kode_data_%'
       AND t.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = '{heads}'::regclass)`,
-});
+);
 
 describe.each(Object.entries(OPENERS))('primary keys on %s', (_name, open) => {
   let opened: Awaited<ReturnType<typeof open>>;

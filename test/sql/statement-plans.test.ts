@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { DialectName } from '../../src/sql/dialect.ts';
+import type { TableName } from '../../src/sql/schema/tables.ts';
 import { render } from '../../src/sql/statement.ts';
 import { WHOLE } from '../support/environment.ts';
 import { type Definition, definedStatements } from './definitions.ts';
@@ -99,8 +99,8 @@ function nameOf({ file, statement: { name } }: Definition): string {
   return files.size > 1 ? `${name} of ${file.split('/').at(-1)}` : name;
 }
 
-function expectedUnreached(dialect: DialectName): string[] {
-  return UNREACHED[dialect].flatMap(({ names }) => names).sort();
+function expectedUnreached(dialect: string): string[] {
+  return (UNREACHED[dialect] ?? []).flatMap(({ names }) => names).sort();
 }
 
 /** For each kind of row that the source writes, the names that its statement may have on SQLite. */
@@ -111,7 +111,7 @@ function writtenRows({ dialect }: Driven): string[][] {
     .map((file) => readFileSync(new URL(file, SOURCE), 'utf8'))
     .join('\n');
   const ops = [...text.matchAll(/kind: '(\w+)',\s*table: '(\w+)'/g)]
-    .filter(([, kind, table]) => kind !== 'reindex' && table !== dialect.absentTable)
+    .filter(([, kind, table]) => kind !== 'reindex' && dialect.hasTable(table as TableName))
     .map(([, kind, table]) => [`${kind}_${table}`]);
   const rows = [...text.matchAll(/insertRow\('(\w+)'/g)].map(([, table]) => [
     `script_insert_${table}`,

@@ -26,9 +26,9 @@ const METADATA = statement(
    ORDER BY m.path, m.value, m.agent, m.tree LIMIT ${ROWS_PER_PAGE}`,
 );
 
-/** What SQLite's index of metadata has of agents that don't exist. */
+/** What an index of metadata has of agents that don't exist. */
 export async function* orphanedMetadata(driver: Driver): AsyncGenerator<ConsistencyIssue> {
-  if (driver.dialect.absentTable === 'metadata') return;
+  if (!driver.dialect.hasTable('metadata')) return;
   for (let after: SqlValue[] = ['', '', 0, 0]; ; ) {
     const rows = await driver.read(METADATA, after);
     for (const { agent, path, living } of rows) {
@@ -45,7 +45,7 @@ const OF_BRANCHES = ['messages', 'tool_calls', 'compactions'] as const satisfies
 
 /** Rows that a deletion should have taken along. */
 export function orphanRules(dialect: Dialect): Rule[] {
-  const ofAgents = OF_AGENTS.filter((table) => table !== dialect.absentTable).map(
+  const ofAgents = OF_AGENTS.filter((table) => dialect.hasTable(table)).map(
     (table): Rule => ({
       name: 'orphan-rows',
       query: (scope) =>

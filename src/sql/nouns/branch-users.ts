@@ -2,7 +2,6 @@ import { largest } from '../../model/lists.ts';
 import { number } from '../codec.ts';
 import type { Script } from '../driver.ts';
 import { run } from '../driver.ts';
-import { indexName } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
 
 /** An agent whose conversation contains the beginning of a branch. */
@@ -24,25 +23,21 @@ export interface Users {
   needed: { seq: number; callSeq: number } | null;
 }
 
-const DESCENDANTS = statement('branch_descendants', {
-  sqlite: descendantsText(`INDEXED BY ${indexName('branches_by_parent')}`),
-  postgres: descendantsText(''),
-});
-
-/** SQLite would go through the whole tree for each branch: it takes tables in the order of a CROSS JOIN. */
-function descendantsText(by: string): string {
-  return `WITH RECURSIVE below AS (
+/** Left alone, a planner may go through the whole tree for each branch. CROSS JOIN keeps the order where it matters. */
+const DESCENDANTS = statement(
+  'branch_descendants',
+  ({ useIndex }) => `WITH RECURSIVE below AS (
      SELECT 0 AS depth, tree, branch, parent, agent, fork_seq, fork_call_seq FROM {branches}
      WHERE tree = $1 AND branch = $2
      UNION ALL
      SELECT p.depth + 1, c.tree, c.branch, c.parent, c.agent, c.fork_seq, c.fork_call_seq
-     FROM below p CROSS JOIN {branches} c ${by} WHERE c.tree = p.tree AND c.parent = p.branch)
+     FROM below p CROSS JOIN {branches} c ${useIndex('branches_by_parent')} WHERE c.tree = p.tree AND c.parent = p.branch)
    SELECT b.depth, b.branch, b.parent, b.agent, b.fork_seq, b.fork_call_seq, h.agent AS living, a.created_at
    FROM below b
      LEFT JOIN {heads} h ON h.tree = b.tree AND h.agent = b.agent AND h.branch = b.branch
      LEFT JOIN {agents} a ON a.tree = h.tree AND a.agent = h.agent
-   ORDER BY b.depth`;
-}
+   ORDER BY b.depth`,
+);
 
 /** A snapshot right where the branch begins needs the copies that it has of earlier calls. */
 const SNAPSHOT_REACH = statement(

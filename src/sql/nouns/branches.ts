@@ -1,22 +1,21 @@
 import { number, numberOrNull } from '../codec.ts';
-import type { DialectName } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Row, Script } from '../driver.ts';
 import { run } from '../driver.ts';
-import { lookUp } from '../query/ordered-keys.ts';
 import { statement } from '../statement.ts';
 import { type BranchUser, findUsers, type Users } from './branch-users.ts';
 
-const LOCK_BRANCH = statement('lock_branch', {
-  sqlite: 'SELECT branch FROM {branches} WHERE tree = $1 AND branch = $2',
-  postgres: 'SELECT branch FROM {branches} WHERE tree = $1 AND branch = $2 FOR UPDATE',
-});
-const LOCK_HEAD = statement('lock_head', {
-  sqlite: 'SELECT agent FROM {heads} WHERE tree = $1 AND agent = $2',
-  postgres: 'SELECT agent FROM {heads} WHERE tree = $1 AND agent = $2 FOR UPDATE',
-});
+const LOCK_BRANCH = statement(
+  'lock_branch',
+  ({ lockRow }) =>
+    `SELECT branch FROM {branches} WHERE tree = $1 AND branch = $2 ${lockRow({ against: 'use' })}`,
+);
+const LOCK_HEAD = statement(
+  'lock_head',
+  ({ lockRow }) => `SELECT agent FROM {heads} WHERE tree = $1 AND agent = $2 ${lockRow({ against: 'use' })}`,
+);
 
-/** Locks branches in the order of their keys. SQLite's transactions have the whole file locked already. */
+/** Locks branches in the order of their keys. */
 export function* lockBranches(tree: number, branches: readonly number[]): Script<void> {
   for (const branch of [...new Set(branches)].sort((a, b) => a - b)) yield* run(LOCK_BRANCH, [tree, branch]);
 }
@@ -88,21 +87,14 @@ const OWN_CALLS = statement(
    WHERE tree = $1 AND branch = $2 AND call_seq >= $3 AND call_seq < $4 AND owner IS DISTINCT FROM $5`,
 );
 /** What a branch has of calls before its own beginning are copies. There may be a hundred thousand branches. */
-const SHADOWED_CALLS = statement('shadowed_calls', {
-  sqlite: shadowedText('sqlite', 'SELECT value AS branch FROM json_each($3)'),
-  postgres: shadowedText(
-    'postgres',
-    'SELECT value::bigint AS branch FROM json_array_elements_text($3::json)',
-  ),
-});
-
-function shadowedText(name: DialectName, nearer: string): string {
-  const begun = lookUp({ name }, 'branches', 'b', 'b.tree = $1 AND b.branch = n.branch');
+const SHADOWED_CALLS = statement('shadowed_calls', (dialect) => {
+  const nearer = dialect.rowsOfList('$3', { branch: 'bigint' });
+  const begun = dialect.joinByKey('branches', 'b', 'b.tree = $1 AND b.branch = n.branch');
   const own = 'own.tree = b.tree AND own.branch = b.branch AND own.call_seq < b.fork_call_seq';
   const shadowed = 't.tree = own.tree AND t.branch = $2 AND t.call_seq = own.call_seq';
   return `SELECT own.branch, own.call_seq FROM (${nearer}) AS n ${begun}
-     ${lookUp({ name }, 'tool_calls', 'own', own)} ${lookUp({ name }, 'tool_calls', 't', shadowed)}`;
-}
+     ${dialect.joinByKey('tool_calls', 'own', own)} ${dialect.joinByKey('tool_calls', 't', shadowed)}`;
+});
 
 /** Beyond every seq that can occur. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -138,7 +130,11 @@ function* passShadowedCalls(tree: number, branch: number, living: readonly Branc
   if (nearer.size === 0) return;
   /** By call: the branches that have a copy of it. */
   const shadows = new Map<number, Set<number>>();
-  for (const row of yield* run(SHADOWED_CALLS, [tree, branch, JSON.stringify([...nearer])])) {
+  for (const row of yield* run(SHADOWED_CALLS, [
+    tree,
+    branch,
+    JSON.stringify([...nearer].map((passed) => [passed])),
+  ])) {
     const callSeq = number(row.call_seq);
     const copies = shadows.get(callSeq) ?? new Set();
     shadows.set(callSeq, copies.add(number(row.branch)));

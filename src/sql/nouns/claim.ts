@@ -1,4 +1,4 @@
-import { indexName } from '../schema/indexes.ts';
+import type { Dialect } from '../dialect.ts';
 import { statement } from '../statement.ts';
 
 /** Why an agent is `failed` that left no reason of its own. */
@@ -10,22 +10,14 @@ const NO_PROGRESS =
  * those whose last attempt failed, when it is their time. Who has had all its attempts is `failed` instead, and
  * given to nobody: its rows come back without a holder. What was left alone longest comes first.
  */
-export const CLAIM = statement('claim_resumable', {
-  sqlite: claimText({ least: 'min', by: `INDEXED BY ${indexName('heads_to_retry')}`, locking: '' }),
-  postgres: claimText({ least: 'least', by: '', locking: 'FOR UPDATE SKIP LOCKED' }),
-});
-
-interface Words {
-  least: string;
-  by: string;
-  locking: string;
-}
+export const CLAIM = statement('claim_resumable', claimText);
 
 /** $1: holder, $2: time to live, $3: limit, $4: who holds it, $5: attempts. */
-function claimText({ least, by, locking }: Words): string {
+function claimText({ least, useIndex, lockRow }: Dialect): string {
+  const locking = lockRow({ against: 'use', skipLocked: true });
   const given = (value: string, other: string) => `CASE WHEN attempts < $5 THEN ${value} ELSE ${other} END`;
   const delay = `CASE WHEN attempts = 0 THEN 0
-      ELSE 1000 * (CAST(1 AS bigint) << CAST(${least}(attempts - 1, 10) AS int)) END`;
+      ELSE 1000 * (CAST(1 AS bigint) << CAST(${least('attempts - 1', '10')} AS int)) END`;
   const free = '(lease_holder_id IS NULL OR lease_expires_at <= {now})';
   const due = '(retry_at <= {now} OR attempts >= $5)';
   return `UPDATE {heads} SET revision = revision + 1,
@@ -45,7 +37,7 @@ function claimText({ least, by, locking }: Words): string {
              AND (retry_at IS NULL OR ${due})
            ORDER BY updated_at, agent LIMIT $3 ${locking}) AS cut_off
          UNION ALL
-         SELECT * FROM (SELECT tree, agent, updated_at FROM {heads} ${by}
+         SELECT * FROM (SELECT tree, agent, updated_at FROM {heads} ${useIndex('heads_to_retry')}
            WHERE retry_at IS NOT NULL AND status = 3 AND ${free} AND ${due}
            ORDER BY updated_at, agent LIMIT $3 ${locking}) AS tried) AS resumable
        ORDER BY updated_at, agent LIMIT $3)

@@ -15,19 +15,14 @@ const MAX_TRIES = 8;
  * Pieces are numbered by the agent's version and within it, so that their numbers rise also after those of an
  * earlier step were removed. The lock keeps the agent from being deleted in between; it holds up no commit.
  */
-const SAVE_DELTA = statement('save_delta', {
-  sqlite: saveDeltaText('max', ''),
-  postgres: saveDeltaText('greatest', 'FOR KEY SHARE OF h'),
-});
-
-function saveDeltaText(greatest: string, locking: string): string {
+const SAVE_DELTA = statement('save_delta', ({ greatest, lockRow }) => {
   const last = 'SELECT max(d.piece) FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent';
   return `INSERT INTO {deltas} (tree, agent, piece, message_count, payload)
-   SELECT h.tree, h.agent, ${greatest}(coalesce((${last}), 0) + 1, h.version * 1048576), h.message_count, $3
-   FROM {heads} h WHERE h.tree = $1 AND h.agent = $2 ${locking}
+   SELECT h.tree, h.agent, ${greatest(`coalesce((${last}), 0) + 1`, 'h.version * 1048576')}, h.message_count, $3
+   FROM {heads} h WHERE h.tree = $1 AND h.agent = $2 ${lockRow({ against: 'removal', of: 'h' })}
    RETURNING (SELECT CASE WHEN w.watched_until > {now} THEN 1 ELSE 0 END FROM {heads} w
      WHERE w.tree = $1 AND w.agent = $2) AS watched`;
-}
+});
 
 /** With the head, so that no pieces and no agent are told apart. */
 const READ_DELTAS = statement(

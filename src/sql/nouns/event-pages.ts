@@ -3,6 +3,7 @@ import type { Channel, StoredEvent } from '../../model/agent.ts';
 import type { SortOrder } from '../../store/filters.ts';
 import type { EventQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
+import type { Dialect } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Driver, SqlValue } from '../driver.ts';
 import { RARE_CHANNELS } from '../schema/indexes.ts';
@@ -43,47 +44,30 @@ const OF_AGENT: Record<SortOrder, string> = {
 };
 
 /**
- * The head comes along so that a missing agent and pruned events are told apart from no events. SQLite would
- * put joined rows into a table first, and sort them, which takes three times as long: there the head is a row
- * of its own before them.
+ * The head comes along so that a missing agent and pruned events are told apart from no events: as a row of its own,
+ * because joined rows may be put into a table first, and sorted, which takes three times as long.
  */
-function pageOf(rows: { sqlite: string; postgres: string }, order: SortOrder): Statement['text'] {
-  return {
-    sqlite: `SELECT pruned_cursor, NULL, NULL, NULL, NULL FROM {heads} WHERE tree = $1 AND agent = $2
-     UNION ALL SELECT NULL, ${COLUMNS} FROM (${rows.sqlite})`,
-    postgres: `SELECT h.pruned_cursor, e.cursor, e.count, e.created_at, e.payload
-     FROM {heads} h LEFT JOIN (${rows.postgres}) e ON 1 = 1
-     WHERE h.tree = $1 AND h.agent = $2 ORDER BY e.cursor ${order}`,
-  };
+function pageOf(rows: string): string {
+  return `SELECT pruned_cursor, NULL, NULL, NULL, NULL FROM {heads} WHERE tree = $1 AND agent = $2
+     UNION ALL SELECT NULL, ${COLUMNS} FROM (${rows}) AS page`;
 }
 
 function pageEnd(order: SortOrder): string {
   return `ORDER BY cursor ${order} LIMIT $4`;
 }
 
-function inOrder(condition: string, order: SortOrder): Statement['text'] {
-  const rows = `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} ${condition} ${pageEnd(order)}`;
-  return pageOf({ sqlite: rows, postgres: rows }, order);
+function inOrder(condition: string, order: SortOrder): string {
+  return pageOf(`SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} ${condition} ${pageEnd(order)}`);
 }
 
-/**
- * The index has an order within each set of channels: the sets that the channel is in are merged. SQLite reads
- * them side by side as they are; PostgreSQL does where each is in order by itself, which SQLite has no words for.
- */
-function merged(channel: Channel, order: SortOrder, set: (query: string) => string): string {
+/** The index has an order within each set of channels: the sets that the channel is in are merged. */
+function merged({ mergeRanges }: Dialect, channel: Channel, order: SortOrder): string {
   const sets = [2, 3, 4, 5, 6, 7].filter((bits) => (bits & CHANNEL_BITS[channel]) !== 0);
-  const queries = sets.map((bits) =>
-    set(
+  const queries = sets.map(
+    (bits) =>
       `SELECT ${COLUMNS} FROM {events} WHERE ${OF_AGENT[order]} AND channels = ${bits} AND ${RARE_CHANNELS}`,
-    ),
   );
-  return `${queries.join(' UNION ALL ')} ${pageEnd(order)}`;
-}
-
-function mergedText(channel: Channel, order: SortOrder): Statement['text'] {
-  const sqlite = merged(channel, order, (query) => query);
-  const postgres = merged(channel, order, (query) => `(${query} ${pageEnd(order)})`);
-  return pageOf({ sqlite, postgres }, order);
+  return pageOf(mergeRanges(queries, pageEnd(order)));
 }
 
 function statementsFor(order: SortOrder): Record<Channel | 'all', Statement<'arrays'>> {
@@ -94,8 +78,8 @@ function statementsFor(order: SortOrder): Record<Channel | 'all', Statement<'arr
       named('progress_events'),
       inOrder(`AND (channels & ${CHANNEL_BITS.progress}) <> 0`, order),
     ),
-    control: statementOfArrays(named('control_events'), mergedText('control', order)),
-    monitor: statementOfArrays(named('monitor_events'), mergedText('monitor', order)),
+    control: statementOfArrays(named('control_events'), (dialect) => merged(dialect, 'control', order)),
+    monitor: statementOfArrays(named('monitor_events'), (dialect) => merged(dialect, 'monitor', order)),
   };
 }
 
@@ -113,7 +97,7 @@ export async function readPage(
 ): Promise<EventPage | undefined> {
   const rows = await driver.read(READ.asc[channel ?? 'all'], [tree, agent, since, limit]);
   if (rows.length === 0) return undefined;
-  const page = pageWith(rows, limit, since);
+  const page = pageWith(rows, 'asc', limit, since);
   assertKept(agentId, since, page);
   return page;
 }
@@ -125,17 +109,27 @@ export async function readNewest(
   { since, channel, before }: EventQuery & { before: number },
 ): Promise<EventPage | undefined> {
   const rows = await driver.read(READ.desc[channel ?? 'all'], [tree, agent, since, NEWEST_PAGE, before]);
-  return rows.length === 0 ? undefined : pageWith(rows, NEWEST_PAGE, before);
+  return rows.length === 0 ? undefined : pageWith(rows, 'desc', NEWEST_PAGE, before);
 }
 
-function pageWith(rows: SqlValue[][], limit: number, otherwise: number): EventPage {
+function pageWith(rows: SqlValue[][], order: SortOrder, limit: number, otherwise: number): EventPage {
   const packs = rows.filter(([, cursor]) => cursor !== null).map(decodePack);
+  // They are read in their order, and only a part of a query can promise one.
+  if (!isInOrder(packs, order)) packs.sort((one, other) => compare(one, other, order));
   return {
     packs,
     end: packs.at(-1)?.cursor ?? otherwise,
     isLast: packs.length < limit,
-    pruned: number(rows[0]?.[0]),
+    pruned: number(rows.find(([pruned]) => pruned !== null)?.[0] ?? 0),
   };
+}
+
+function isInOrder(packs: readonly EventPack[], order: SortOrder): boolean {
+  return packs.every((pack, i) => i === 0 || compare(packs[i - 1] ?? pack, pack, order) <= 0);
+}
+
+function compare(one: EventPack, other: EventPack, order: SortOrder): number {
+  return order === 'asc' ? one.cursor - other.cursor : other.cursor - one.cursor;
 }
 
 /** Rows of the page after one of so many. */

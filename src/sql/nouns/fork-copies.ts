@@ -1,7 +1,6 @@
 import { type AgentState, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
 import { type Row, run, type Script } from '../driver.ts';
-import { indexName } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
 import { findUsers } from './branch-users.ts';
 import { lockBranches, lockHead } from './branches.ts';
@@ -12,20 +11,17 @@ const SHARED_CALL = statement(
   'shared_call',
   'SELECT * FROM {tool_calls} WHERE tree = $1 AND branch = $2 AND call_seq = $3',
 );
-const CHILDREN_WITHOUT_COPY = statement('children_without_copy', {
-  sqlite: childrenText(`INDEXED BY ${indexName('branches_by_parent')}`),
-  postgres: childrenText(''),
-});
+/** Without the index's name, a planner may go through the whole tree for the children. */
+const CHILDREN_WITHOUT_COPY = statement(
+  'children_without_copy',
+  ({ useIndex }) => `SELECT b.branch FROM {branches} b ${useIndex('branches_by_parent')}
+     WHERE b.tree = $1 AND b.parent = $2 AND b.fork_call_seq > $3
+     AND NOT EXISTS (SELECT 1 FROM {tool_calls} c WHERE c.tree = b.tree AND c.branch = b.branch AND c.call_seq = $3)`,
+);
 const PASS_CALL = statement(
   'pass_call',
   'UPDATE {tool_calls} SET owner = $4 WHERE tree = $1 AND branch = $2 AND call_seq = $3',
 );
-
-/** SQLite would go through the whole tree for the children. */
-function childrenText(by: string): string {
-  return `SELECT b.branch FROM {branches} b ${by} WHERE b.tree = $1 AND b.parent = $2 AND b.fork_call_seq > $3
-     AND NOT EXISTS (SELECT 1 FROM {tool_calls} c WHERE c.tree = b.tree AND c.branch = b.branch AND c.call_seq = $3)`;
-}
 
 /**
  * Before an agent changes calls that others share with it, everybody gets the rows as they are: what happens

@@ -1,7 +1,8 @@
 import type { LeaseHolder } from '../../errors.ts';
-import { number, numberOrNull } from '../codec.ts';
+import { number } from '../codec.ts';
+import type { Dialect } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
-import type { Driver, Row } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { statement } from '../statement.ts';
 
 /** A lease as it was given. */
@@ -20,75 +21,69 @@ export interface Grant {
  */
 const RENEWED = `CASE WHEN lease_expires_at = {now} + lease_ttl THEN lease_expires_at + 1 ELSE {now} + lease_ttl END`;
 
-/**
- * One statement for all leases. On PostgreSQL it waits for nobody: a row that somebody has locked would keep all
- * the others from being renewed.
- */
-const RENEW = statement('renew_leases', renewal('SKIP LOCKED'));
-/** The same, where it may wait for whoever has locked the row. */
-const RENEW_PATIENTLY = statement('renew_lease_patiently', renewal(''));
-
-/** `locked`: what becomes of rows that somebody has locked, where that can be said. */
-function renewal(locked: string): { sqlite: string; postgres: string } {
-  return {
-    sqlite: `UPDATE {heads} SET lease_expires_at = ${RENEWED}
-   FROM json_each($1) held
-   WHERE tree = held.value ->> 0 AND agent = held.value ->> 1 AND lease_token = held.value ->> 2
-     AND lease_holder_id = held.value ->> 3 AND lease_expires_at > {now}
-   RETURNING agent, lease_token AS token, lease_expires_at AS renewed, 1 AS ours`,
-    postgres: `WITH asked AS (
-     SELECT (held ->> 0)::bigint AS tree, (held ->> 1)::bigint AS agent, (held ->> 2)::bigint AS token, held ->> 3 AS holder
-     FROM json_array_elements($1::json) held),
-   free AS (
-     SELECT h.tree, h.agent, a.token FROM asked a JOIN {heads} h ON h.tree = a.tree AND h.agent = a.agent
-     WHERE h.lease_token = a.token AND h.lease_holder_id = a.holder
-     FOR NO KEY UPDATE OF h ${locked}),
-   renewed AS (
-     UPDATE {heads} h SET lease_expires_at = ${RENEWED} FROM free f
-     WHERE h.tree = f.tree AND h.agent = f.agent AND h.lease_token = f.token AND h.lease_expires_at > {now}
-     RETURNING h.agent, h.lease_token, h.lease_expires_at)
-   SELECT a.agent, a.token, r.lease_expires_at AS renewed, CASE WHEN h.lease_expires_at > {now} THEN 1 ELSE 0 END AS ours
-   FROM asked a
-   LEFT JOIN {heads} h
-     ON h.tree = a.tree AND h.agent = a.agent AND h.lease_token = a.token AND h.lease_holder_id = a.holder
-   LEFT JOIN renewed r ON r.agent = a.agent AND r.lease_token = a.token`,
-  };
+/** Leases of one list, with their heads. */
+function held({ rowsOfList }: Dialect): string {
+  const asked = rowsOfList('$1', { tree: 'bigint', agent: 'bigint', token: 'bigint', holder: 'text' });
+  return `(${asked}) AS a CROSS JOIN {heads} AS h
+     WHERE h.tree = a.tree AND h.agent = a.agent AND h.lease_token = a.token AND h.lease_holder_id = a.holder`;
 }
 
-const RELEASE = statement('release_leases', {
-  sqlite: `UPDATE {heads} SET lease_holder_id = NULL, lease_expires_at = NULL, lease_by = NULL
-   FROM json_each($1) held
-   WHERE tree = held.value ->> 0 AND agent = held.value ->> 1 AND lease_token = held.value ->> 2
-     AND lease_holder_id = held.value ->> 3`,
-  postgres: `UPDATE {heads} h SET lease_holder_id = NULL, lease_expires_at = NULL, lease_by = NULL
-   FROM json_array_elements($1::json) held
-   WHERE h.tree = (held ->> 0)::bigint AND h.agent = (held ->> 1)::bigint AND h.lease_token = (held ->> 2)::bigint
-     AND h.lease_holder_id = held ->> 3`,
-});
+/**
+ * One statement for all leases. It waits for nobody: a row that somebody has locked would keep all the others from
+ * being renewed.
+ */
+const RENEW = statement('renew_leases', (dialect) => renewal(dialect, true));
+/** The same, where it may wait for whoever has locked the row. */
+const RENEW_PATIENTLY = statement('renew_lease_patiently', (dialect) => renewal(dialect, false));
+
+function renewal(dialect: Dialect, skipLocked: boolean): string {
+  return `UPDATE {heads} SET lease_expires_at = ${RENEWED}
+   FROM (SELECT h.tree AS of_tree, h.agent AS of_agent, a.token AS held_token FROM ${held(dialect)}
+     ${dialect.lockRow({ against: 'changes', of: 'h', skipLocked })}) AS held
+   WHERE tree = of_tree AND agent = of_agent AND lease_token = held_token AND lease_expires_at > {now}
+   RETURNING agent, lease_token AS token, lease_expires_at AS renewed`;
+}
+
+/** Those of a list that live: what wasn't renewed and does was locked. */
+const LIVING = statement(
+  'living_leases',
+  (dialect) => `SELECT h.agent, h.lease_token AS token FROM ${held(dialect)} AND h.lease_expires_at > {now}`,
+);
+
+const RELEASE = statement(
+  'release_leases',
+  (dialect) => `UPDATE {heads} SET lease_holder_id = NULL, lease_expires_at = NULL, lease_by = NULL
+   FROM (SELECT h.tree AS of_tree, h.agent AS of_agent, a.token AS held_token, a.holder AS held_by
+     FROM ${held(dialect)}) AS held
+   WHERE tree = of_tree AND agent = of_agent AND lease_token = held_token AND lease_holder_id = held_by`,
+);
 
 /** Until when a lease lives now; `busy` when its row is locked and will have to be asked for again. */
 export type Renewal = number | 'busy' | 'lost';
 
 /** Leases that ran out, were taken over or whose agents were deleted are lost. */
 export async function renewLeases(driver: Driver, grants: readonly Grant[]): Promise<Map<Grant, Renewal>> {
-  return renewalsIn(await driver.urgent(RENEW, [listOf(grants)]), grants);
+  const rows = await driver.urgent(RENEW, [listOf(grants)]);
+  const renewed = new Map(rows.map((row) => [keyOf(row.agent, row.token), number(row.renewed)]));
+  const others = grants.filter((grant) => !renewed.has(keyOf(grant.keys.agent, grant.token)));
+  const living = others.length > 0 ? await driver.urgent(LIVING, [listOf(others)]) : [];
+  const busy = new Set(living.map((row) => keyOf(row.agent, row.token)));
+  return new Map(
+    grants.map((grant): [Grant, Renewal] => {
+      const key = keyOf(grant.keys.agent, grant.token);
+      return [grant, renewed.get(key) ?? (busy.has(key) ? 'busy' : 'lost')];
+    }),
+  );
 }
 
 /** Waits in the database's line for its row, so long at most. Others are renewed meanwhile. */
 export async function renewPatiently(driver: Driver, grant: Grant, timeoutMs: number): Promise<Renewal> {
-  const rows = await driver.bounded({ timeoutMs }).write(RENEW_PATIENTLY, [listOf([grant])]);
-  return renewalsIn(rows, [grant]).get(grant) ?? 'lost';
+  const [row] = await driver.bounded({ timeoutMs }).write(RENEW_PATIENTLY, [listOf([grant])]);
+  return row ? number(row.renewed) : 'lost';
 }
 
-function renewalsIn(rows: readonly Row[], grants: readonly Grant[]): Map<Grant, Renewal> {
-  const found = new Map(rows.map((row) => [`${row.agent}:${row.token}`, row]));
-  return new Map(
-    grants.map((grant): [Grant, Renewal] => {
-      const row = found.get(`${grant.keys.agent}:${grant.token}`);
-      const expiresAt = numberOrNull(row?.renewed ?? null);
-      return [grant, expiresAt ?? (row && number(row.ours) === 1 ? 'busy' : 'lost')];
-    }),
-  );
+function keyOf(agent: unknown, token: unknown): string {
+  return `${agent}:${token}`;
 }
 
 /** Only what these holders have: a lease that somebody took over isn't touched. */

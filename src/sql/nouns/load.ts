@@ -6,14 +6,13 @@ import { Union, type ValueType } from '../union.ts';
 import { AgentStatement, exists, type HeadSource, ofAgent, type Whom } from '../whom.ts';
 
 /**
- * Something that is loaded of an agent, as of one moment. SQLite, where statements cost little, reads it
- * piece by piece in one transaction. PostgreSQL answers all selects with one statement, and so in one round
- * trip.
+ * Something that is loaded of an agent, as of one moment: piece by piece in one transaction where statements cost
+ * little; where each is a round trip, all selects are one statement.
  */
 export interface Load<T> {
-  /** SQLite. */
+  /** Piece by piece. */
   script(agentId: string, state: Conversation): Script<T>;
-  /** PostgreSQL: `decode` gets the rows of each select, in no order. */
+  /** At once: `decode` gets the rows of each select, in no order. */
   readonly query: MomentQuery;
   decode(agentId: string, rows: readonly SqlValue[][][]): T;
 }
@@ -21,7 +20,7 @@ export interface Load<T> {
 export async function load<T>(context: SqlContext, agentId: string, what: Load<T>): Promise<T> {
   const { driver } = context;
   const { value } = await ofAgent(context, agentId, async (whom) => {
-    if (driver.dialect.name === 'sqlite') {
+    if (!driver.dialect.readsAtOnce) {
       return driver.snapshot(function* () {
         const state = yield* findConversation(whom);
         return state && { value: yield* what.script(agentId, state) };

@@ -34,7 +34,7 @@ export function* readMessages(agentId: string, state: Conversation, from = 0): S
   return parseMessages(payloads, `agent "${agentId}"`, from);
 }
 
-/** SQLite: texts that are compared at a time. They are garbage then, and cheap as long as they are young. */
+/** Texts that are compared at a time where statements cost little: they are garbage then, and cheap as long as they are young. */
 const COMPARED_AT_ONCE = 256;
 
 /** How many of the first `count` messages of a conversation have these exact texts. */
@@ -45,13 +45,13 @@ export async function commonLength(
   count: number,
 ): Promise<number> {
   if (count === 0) return 0;
-  // PostgreSQL's statements are round trips, and one alone sees one moment without a transaction.
-  const isSqlite = driver.dialect.name === 'sqlite';
+  const { readsAtOnce } = driver.dialect;
   const [only, ...others] = chain;
-  if (!isSqlite && only && others.length === 0) {
+  // One statement alone sees one moment without a transaction, whose ends are round trips.
+  if (readsAtOnce && only && others.length === 0) {
     return commonFrom(0, count, await driver.read(SEGMENT, [keys.tree, only.branch, 0, count]), messages);
   }
-  const step = isSqlite ? COMPARED_AT_ONCE : count;
+  const step = readsAtOnce ? count : COMPARED_AT_ONCE;
   return driver.snapshot(function* () {
     for (let from = 0; from < count; from += step) {
       const to = Math.min(from + step, count);
@@ -75,7 +75,7 @@ function commonFrom(
   return Math.min(to, from + payloads.length);
 }
 
-/** PostgreSQL: the messages from `from` on, which is an expression. A look-up of each branch's range. */
+/** At once: the messages from `from` on, which is an expression. A look-up of each branch's range. */
 function selectMessages(from: string): LoadSelect {
   return {
     columns: ['messages.seq', 'messages.payload'],

@@ -2,7 +2,7 @@ import { isTerminal, TOOL_CALL_STATES, type ToolCallRecord } from '../../model/t
 import { decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
 import { run, type Script, type SqlValue } from '../driver.ts';
-import { INDEXES, indexName } from '../schema/indexes.ts';
+import { INDEXES } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { statementOfArrays } from '../statement.ts';
 import { isShadowed } from './calls.ts';
@@ -19,15 +19,11 @@ const ENDED = TOOL_CALL_STATES.filter(isTerminal)
 const OPEN = `${INDEXES.branch_calls_unsettled.where} AND result_seq IS NULL
   AND (message_seq IS NOT NULL OR state NOT IN (${ENDED}))`;
 
-const OPEN_CALLS_OF_SEGMENT = statementOfArrays('read_open_calls', {
-  sqlite: ofSegment(`INDEXED BY ${indexName('branch_calls_unsettled')}`),
-  postgres: ofSegment(''),
-});
-
-function ofSegment(by: string): string {
-  return `SELECT ${COLUMNS} FROM {tool_calls} ${by}
-    WHERE tree = $1 AND branch = $2 AND call_seq < $3 AND ${OPEN} ORDER BY call_seq`;
-}
+const OPEN_CALLS_OF_SEGMENT = statementOfArrays(
+  'read_open_calls',
+  ({ useIndex }) => `SELECT ${COLUMNS} FROM {tool_calls} ${useIndex('branch_calls_unsettled')}
+    WHERE tree = $1 AND branch = $2 AND call_seq < $3 AND ${OPEN} ORDER BY call_seq`,
+);
 
 /** A nearer branch's row stands for the call, also one that has been answered there. */
 export function* readOpenCalls({ keys, chain }: Conversation): Script<ToolCallRecord[]> {

@@ -1,10 +1,10 @@
 import { type AgentState, forkVersion, type HeadState } from '../agent-state.ts';
 import type { Batch } from '../batch.ts';
 import { number, numberOrNull } from '../codec.ts';
-import type { DialectName } from '../dialect.ts';
+import type { Dialect } from '../dialect.ts';
 import type { Driver, Row } from '../driver.ts';
 import type { Engine } from '../engine.ts';
-import { INDEXES, type IndexName, indexName } from '../schema/indexes.ts';
+import { INDEXES, type IndexName } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
 import { type ForkStart, type ForkTarget, forkOps, forkState } from './fork-ops.ts';
 
@@ -24,7 +24,7 @@ const MAX_REMEMBERED = 256;
  * Subqueries are sorted and limited so that PostgreSQL goes by the index even where it takes the calls of one
  * conversation for most of the table.
  */
-function pointText(dialect: DialectName, start: string): string {
+function pointText({ useIndex }: Dialect, start: string): string {
   const own = 'FROM {tool_calls} WHERE tree = $1 AND branch = $2';
   const callCount = (position: string) =>
     `coalesce((SELECT call_seq + 1 ${own} AND call_seq >= $3 AND message_seq < ${position} AND call_seq < coalesce(
@@ -33,7 +33,7 @@ function pointText(dialect: DialectName, start: string): string {
        CASE WHEN EXISTS (SELECT 1 ${own} AND call_seq = $3 - 1 AND coalesce(message_seq >= ${position}, true))
          THEN NULL ELSE $3 END)`;
   const results = (index: IndexName | undefined, condition: string) => {
-    const by = index && dialect === 'sqlite' ? `INDEXED BY ${indexName(index)}` : '';
+    const by = index ? useIndex(index) : '';
     return `(SELECT max(CASE WHEN c.message_seq > coalesce(c.result_seq, -1) THEN c.message_seq ELSE c.result_seq END) FROM (
        SELECT message_seq, result_seq FROM {tool_calls} ${by} WHERE tree = $1 AND branch = $2 AND call_seq < point.calls AND ${condition}
        ORDER BY call_seq LIMIT ${MAX_CALLS}) AS c)`;
@@ -51,14 +51,8 @@ const NUMBER = 'SELECT CAST($4 AS bigint) AS position';
 const SNAPSHOT = `SELECT position FROM {snapshots}
   WHERE tree = $1 AND agent = $4 AND snapshot_id = $5 AND branch = $2 AND messages IS NULL`;
 
-const POINT = statement('fork_point', {
-  sqlite: pointText('sqlite', NUMBER),
-  postgres: pointText('postgres', NUMBER),
-});
-const SNAPSHOT_POINT = statement('fork_point_of_snapshot', {
-  sqlite: pointText('sqlite', SNAPSHOT),
-  postgres: pointText('postgres', SNAPSHOT),
-});
+const POINT = statement('fork_point', (dialect) => pointText(dialect, NUMBER));
+const SNAPSHOT_POINT = statement('fork_point_of_snapshot', (dialect) => pointText(dialect, SNAPSHOT));
 
 /**
  * Forks in one batch that is planned on the source's remembered state and guarded by its revision: for the

@@ -21,7 +21,7 @@ const SHARES = {
 } as const;
 
 /**
- * PostgreSQL: the branches of a conversation, its own first, each with its share [lo, hi), as a part of the
+ * At once: the branches of a conversation, its own first, each with its share [lo, hi), as a part of the
  * query itself. A query of one agent is one round trip then. The head is read first: its tree, as a given one, would
  * seem to have few branches, and all of them were read.
  */

@@ -5,12 +5,12 @@ import type { SqlContext } from '../context.ts';
 import { findConversation, type Span } from '../conversation.ts';
 import type { Dialect } from '../dialect.ts';
 import { run, type Script, type SqlValue } from '../driver.ts';
+import { firstKeys, type KeyRanges, orderBy, type Range } from '../key-ranges.ts';
 import type { IndexName } from '../schema/indexes.ts';
 import { statementOfArrays, statementOfValues } from '../statement.ts';
 import type { Whom } from '../whom.ts';
 import { chainOf, EVERYTHING, type Window } from './chain.ts';
 import { readOfAgent } from './of-agent.ts';
-import { type Arm, type KeySelect, lookUp, orderBy, selectFirst, selectPage } from './ordered-keys.ts';
 import { ask, Params, type Query } from './params.ts';
 import { sortRows } from './rows.ts';
 import { callConditions, RECORD } from './tool-call-keys.ts';
@@ -26,19 +26,18 @@ export async function readConversationCalls(
   window: Window = EVERYTHING,
 ): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
-  const rows =
-    driver.dialect.name === 'sqlite'
-      ? await driver.snapshot(() => walkCalls(driver.dialect, whom, query, window))
-      : await readOfAgent(context, whom, planCalls(driver.dialect, whom, query, window));
+  const rows = driver.dialect.readsAtOnce
+    ? await readOfAgent(context, whom, planCalls(driver.dialect, whom, query, window))
+    : await driver.snapshot(() => walkCalls(driver.dialect, whom, query, window));
   return rows && sortRows(rows, [0], query.order);
 }
 
-function selectKeys(arm: Arm, { order }: ToolCallQuery): KeySelect {
-  return { table: 'tool_calls', columns: ['call_seq'], arms: [arm], overlapping: false, order };
+function selectKeys(range: Range, { order }: ToolCallQuery): KeyRanges {
+  return { table: 'tool_calls', columns: ['call_seq'], ranges: [range], overlapping: false, order };
 }
 
 /** The calls of a branch that match. */
-function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Window, params: Params): Arm {
+function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Window, params: Params): Range {
   const where = [
     `tree = ${tree}`,
     `branch = ${branch}`,
@@ -67,16 +66,16 @@ function planCalls(dialect: Dialect, whom: Whom, query: ToolCallQuery, window: W
     ...where,
     'call_seq < c.hi',
     `NOT EXISTS (
-       SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', own)} WHERE n.depth < c.depth)`,
+       SELECT 1 FROM chain AS n ${dialect.joinByKey('tool_calls', 'own', own)} WHERE n.depth < c.depth)`,
   ];
-  const ofBranch = selectFirst(selectKeys({ index, where: nearest }, query), query.limit + query.offset);
+  const ofBranch = firstKeys(selectKeys({ index, where: nearest }, query), query.limit + query.offset);
   const page = `LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}`;
   return params.query(
     'query_conversation_calls',
     `WITH RECURSIVE ${chain}
      SELECT ${RECORD} FROM (SELECT c.tree, c.branch, matches.call_seq FROM chain AS c CROSS JOIN LATERAL (${ofBranch}) AS matches
        ${orderBy(['matches.call_seq'], query.order)} ${page}) AS k
-     ${lookUp(dialect, 'tool_calls', 't', `t.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq`)}`,
+     ${dialect.joinByKey('tool_calls', 't', `t.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq`)}`,
   );
 }
 
@@ -109,7 +108,7 @@ function* walkCalls(
     const params = new Params();
     const calls = callsOf(params.bind(branch), params.bind(keys.tree), query, share, params);
     const page = { limit: wanted + replaced.size, offset: 0 };
-    const text = selectPage(dialect, selectKeys(calls, query), page, params);
+    const text = dialect.pageOfKeys(selectKeys(calls, query), page, params.bind);
     for (const row of yield* ask(params.query('find_calls', text))) {
       const callSeq = number(row[0]);
       if (!replaced.has(callSeq)) found.push({ branch, callSeq });
@@ -136,8 +135,11 @@ function* pageOfBranch(
   const params = new Params();
   const share = { from: window.from, to: Math.min(window.to, callHi) };
   const calls = callsOf(params.bind(branch), params.bind(tree), query, share, params);
-  const keys = selectPage(dialect, selectKeys(calls, query), query, params);
-  const text = `SELECT ${RECORD} FROM (${keys}) AS k ${lookUp(dialect, 'tool_calls', 't', 't.rowid = k.place')}`;
+  const rows = dialect.rowsOfPage(selectKeys(calls, query), query, params.bind, {
+    alias: 't',
+    key: `t.tree = ${params.bind(tree)} AND t.branch = ${params.bind(branch)} AND t.call_seq = k.call_seq`,
+  });
+  const text = `SELECT ${RECORD} FROM ${rows}`;
   return yield* ask(params.query('page_of_calls', text));
 }
 

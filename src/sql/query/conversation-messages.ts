@@ -2,20 +2,20 @@ import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
 import type { SqlValue } from '../driver.ts';
+import { firstKeys, orderBy } from '../key-ranges.ts';
 import type { Whom } from '../whom.ts';
 import { chainOf, EVERYTHING, type Window } from './chain.ts';
 import { boundedParts, messageAt, planTimeRange } from './conversation-times.ts';
 import { walkConversation } from './conversation-walk.ts';
-import { branchArms, isByTime, isUnfiltered } from './message-keys.ts';
+import { branchRanges, isByTime, isUnfiltered } from './message-keys.ts';
 import { readOfAgent } from './of-agent.ts';
-import { lookUp, orderBy, selectFirst } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { sortRows } from './rows.ts';
 
 /**
  * Rows (seq, created_at, payload) of one agent's conversation in order, with what it inherited; undefined
- * when there is no such agent. PostgreSQL answers in one statement and so in one round trip; SQLite, where
- * statements cost little, walks the chain of branches until the limit is met.
+ * when there is no such agent. One statement answers where each is a round trip; where statements cost little, the
+ * chain of branches is walked until the limit is met.
  */
 export async function readConversation(
   context: SqlContext,
@@ -24,10 +24,9 @@ export async function readConversation(
   window: Window = EVERYTHING,
 ): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
-  const rows =
-    driver.dialect.name === 'sqlite'
-      ? await driver.snapshot(() => walkConversation(driver.dialect, whom, query, window))
-      : await readOfAgent(context, whom, planConversation(driver.dialect, whom, query, window));
+  const rows = driver.dialect.readsAtOnce
+    ? await readOfAgent(context, whom, planConversation(driver.dialect, whom, query, window))
+    : await driver.snapshot(() => walkConversation(driver.dialect, whom, query, window));
   return rows && sortRows(rows, [0], query.order);
 }
 
@@ -55,8 +54,7 @@ function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window
   return params.query(
     'query_conversation',
     `WITH RECURSIVE ${chain}
-     SELECT m.seq, m.created_at, m.payload FROM chain AS c ${lookUp(
-       dialect,
+     SELECT m.seq, m.created_at, m.payload FROM chain AS c ${dialect.joinByKey(
        'messages',
        'm',
        `m.tree = c.tree AND m.branch = c.branch
@@ -83,11 +81,11 @@ function planMatches(dialect: Dialect, whom: Whom, query: MessageQuery, window: 
   if (query.createdAfter !== undefined) conditions.push(`created_at >= ${params.bind(query.createdAfter)}`);
   if (query.createdBefore !== undefined) conditions.push(`created_at < ${params.bind(query.createdBefore)}`);
   const count = query.limit + query.offset;
-  const keysOfPart = selectFirst(
+  const keysOfPart = firstKeys(
     {
       table: 'messages',
       columns: ['created_at', 'seq'],
-      ...branchArms(dialect, query, conditions),
+      ...branchRanges(dialect, query, conditions),
       order: query.order,
     },
     count,

@@ -2,20 +2,18 @@ import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Whom } from '../whom.ts';
 import { chainOf, type Window } from './chain.ts';
-import { lookUp } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
-/** PostgreSQL: the message at a position of the branch that a row of `at` names. */
+/** At once: the message at a position of the branch that a row of `at` names. */
 export function messageAt(dialect: Dialect, alias: string, at: string, seq: string): string {
-  return lookUp(
-    dialect,
+  return dialect.joinByKey(
     'messages',
     alias,
     `${alias}.tree = ${at}.tree AND ${alias}.branch = ${at}.branch AND ${alias}.seq = ${seq}`,
   );
 }
 
-/** PostgreSQL: each branch's part [lo, hi) with the instants of its first and last message, as `bounded`. */
+/** At once: each branch's part [lo, hi) with the instants of its first and last message, as `bounded`. */
 export function boundedParts(dialect: Dialect, from: string, to: string): string {
   return `part AS (
       SELECT c.tree, c.branch, greatest(c.lo, ${from}) AS lo, least(c.hi, ${to}) AS hi FROM chain AS c WHERE c.lo < c.hi),
@@ -25,7 +23,7 @@ export function boundedParts(dialect: Dialect, from: string, to: string): string
 }
 
 /**
- * PostgreSQL: messages of a range of instants. These rise with the position, so a binary search finds where
+ * At once: messages of a range of instants. These rise with the position, so a binary search finds where
  * the range begins and ends, for all branches side by side; the rest is a page of positions.
  */
 export function planTimeRange(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
@@ -60,8 +58,7 @@ export function planTimeRange(dialect: Dialect, whom: Whom, query: MessageQuery,
          (SELECT coalesce(sum(o.hi - o.lo), 0)::bigint FROM found AS o
           WHERE o.lo < o.hi AND o.lo ${isAscending ? '<' : '>'} f.lo) AS before
        FROM found AS f WHERE lo < hi)
-     SELECT m.seq, m.created_at, m.payload FROM slice AS s ${lookUp(
-       dialect,
+     SELECT m.seq, m.created_at, m.payload FROM slice AS s ${dialect.joinByKey(
        'messages',
        'm',
        `m.tree = s.tree AND m.branch = s.branch

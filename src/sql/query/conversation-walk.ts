@@ -4,15 +4,15 @@ import { number } from '../codec.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
 import type { Dialect } from '../dialect.ts';
 import { run, type Script, type SqlValue } from '../driver.ts';
+import type { KeyRanges } from '../key-ranges.ts';
 import { statementOfArrays, statementOfValues } from '../statement.ts';
 import type { Whom } from '../whom.ts';
 import { compare } from './bounds.ts';
 import type { Window } from './chain.ts';
-import { branchArms, isByTime, isUnfiltered } from './message-keys.ts';
-import { type KeySelect, lookUp, selectPage } from './ordered-keys.ts';
+import { branchRanges, isByTime, isUnfiltered } from './message-keys.ts';
 import { ask, Params, type Query } from './params.ts';
 
-/** SQLite: a page of a conversation, branch by branch; see `readConversation`. */
+/** A page of a conversation, branch by branch; see `readConversation`. */
 export function* walkConversation(
   dialect: Dialect,
   whom: Whom,
@@ -164,10 +164,10 @@ function matchesIn(
   edges: Edges,
   query: MessageQuery,
   params: Params,
-): KeySelect {
+): KeyRanges {
   const conditions = [`tree = ${params.bind(part.tree)}`, `branch = ${params.bind(part.branch)}`];
   const { createdAfter = Number.NEGATIVE_INFINITY, createdBefore = Number.POSITIVE_INFINITY } = query;
-  // SQLite uses one bound on each side for the range: the narrower one.
+  // An index is entered by one bound on each side of a range: the narrower one.
   if (edges.first !== undefined && edges.first >= createdAfter) {
     conditions.push(compare(KEY, '>=', [edges.first, part.lo], params));
   } else if (query.createdAfter !== undefined) {
@@ -181,7 +181,7 @@ function matchesIn(
   return {
     table: 'messages',
     columns: KEY,
-    ...branchArms(dialect, query, conditions),
+    ...branchRanges(dialect, query, conditions),
     order: query.order,
   };
 }
@@ -194,15 +194,17 @@ function selectMatches(
   page: { limit: number; offset: number },
 ): Query {
   const params = new Params();
-  const keys = selectPage(dialect, matchesIn(dialect, part, edges, query, params), page, params);
-  const message = lookUp(dialect, 'messages', 'm', 'm.rowid = k.place');
-  return params.query('read_matches', `SELECT m.seq, m.created_at, m.payload FROM (${keys}) AS k ${message}`);
+  const rows = dialect.rowsOfPage(matchesIn(dialect, part, edges, query, params), page, params.bind, {
+    alias: 'm',
+    key: `m.tree = ${params.bind(part.tree)} AND m.branch = ${params.bind(part.branch)} AND m.seq = k.seq`,
+  });
+  return params.query('read_matches', `SELECT m.seq, m.created_at, m.payload FROM ${rows}`);
 }
 
 /** How many matches a part has, counted up to `most`. */
 function countMatches(dialect: Dialect, part: Part, edges: Edges, query: MessageQuery, most: number): Query {
   const params = new Params();
   const page = { limit: most, offset: 0 };
-  const keys = selectPage(dialect, matchesIn(dialect, part, edges, query, params), page, params);
+  const keys = dialect.pageOfKeys(matchesIn(dialect, part, edges, query, params), page, params.bind);
   return params.query('count_matches', `SELECT count(*) AS matches FROM (${keys}) AS k`);
 }

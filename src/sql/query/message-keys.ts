@@ -1,9 +1,9 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
+import type { KeyRanges, Range } from '../key-ranges.ts';
 import { KIND_CONDITIONS, OWNED } from '../schema/indexes.ts';
 import { ROLE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, type KeySelect, lookUp, rowsOfPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 const KINDS = ['text', 'tool_use', 'tool_result', 'other'] as const;
@@ -24,54 +24,54 @@ export function isByTime({ role, contentType }: MessageQuery): boolean {
   return role === undefined && contentType === undefined;
 }
 
-/** Messages of one branch. SQLite has all of them in one index: see `INDEXES`. */
-export function branchArms(
+/** Messages of one branch, which may all be in one index: see `INDEXES`. */
+export function branchRanges(
   dialect: Dialect,
   query: MessageQuery,
   conditions: readonly string[],
-): Pick<KeySelect, 'arms' | 'overlapping'> {
-  if (dialect.name !== 'sqlite') return mergedArms('branch_messages', query, conditions);
+): Pick<KeyRanges, 'ranges' | 'overlapping'> {
+  if (!dialect.hasIndex('branch_messages')) return mergedRanges('branch_messages', query, conditions);
   const where = [...conditions];
   if (query.role !== undefined) where.push(`role = ${ROLE_CODES[query.role]}`);
   if (query.contentType !== undefined) where.push(KIND_CONDITIONS[query.contentType]);
   const index = query.role === 'system' ? 'branch_messages_system' : 'branch_messages';
-  return { arms: [{ index, where }], overlapping: false };
+  return { ranges: [{ index, where }], overlapping: false };
 }
 
-/** One arm per role and kind that the query leaves open. */
-function mergedArms(
+/** One range per role and kind that the query leaves open. */
+function mergedRanges(
   indexes: 'messages' | 'branch_messages',
   query: MessageQuery,
   conditions: readonly string[],
-): Pick<KeySelect, 'arms' | 'overlapping'> {
+): Pick<KeyRanges, 'ranges' | 'overlapping'> {
   const roles = query.role === undefined ? Object.values(ROLE_CODES) : [ROLE_CODES[query.role]];
   const kinds = query.contentType === undefined ? KINDS : [query.contentType];
-  const arms = roles.flatMap((role) =>
-    kinds.map((kind): Arm => {
+  const ranges = roles.flatMap((role) =>
+    kinds.map((kind): Range => {
       return {
         index: `${indexes}_${kind}`,
         where: [...conditions, `role = ${role}`, KIND_CONDITIONS[kind]],
       };
     }),
   );
-  return { arms, overlapping: query.contentType === undefined };
+  return { ranges, overlapping: query.contentType === undefined };
 }
 
 /** Messages of all agents, each once: under its owner. */
 export function planMessages(dialect: Dialect, query: MessageQuery, after?: Position): Query {
   const params = new Params();
   const bounds = boundsOf(query, MESSAGE_KEY, after, params);
-  const keys: KeySelect = {
+  const keys: KeyRanges = {
     table: 'messages',
     columns: MESSAGE_KEY,
-    ...mergedArms('messages', query, [OWNED, ...bounds]),
+    ...mergedRanges('messages', query, [OWNED, ...bounds]),
     order: query.order,
   };
-  const messages = rowsOfPage(dialect, keys, query, params, {
+  const messages = dialect.rowsOfPage(keys, query, params.bind, {
     alias: 'm',
     key: 'm.tree = k.tree AND m.branch = k.branch AND m.seq = k.seq',
   });
-  const owner = lookUp(dialect, 'agents', 'a', 'a.tree = m.tree AND a.agent = m.owner');
+  const owner = dialect.joinByKey('agents', 'a', 'a.tree = m.tree AND a.agent = m.owner');
   return params.query(
     'query_messages',
     `SELECT m.seq, m.created_at, m.payload, a.agent_id, m.tree, m.branch

@@ -14,8 +14,8 @@ export type ReadPage = (limit: number, last: SqlValue[] | undefined) => Promise<
  * Rows page by page, each page read after the last row of the one before: nothing stays open in between,
  * and memory is bounded whatever the number of rows. Pages get smaller where rows are large.
  *
- * PostgreSQL works in a process of its own: while the caller has a page, it reads the next one, from the
- * moment on that the caller has come back for more.
+ * A database that works apart reads the next page while the caller has one, from the moment on that the caller has
+ * come back for more.
  */
 export async function* inPages(
   dialect: Dialect,
@@ -35,7 +35,7 @@ export async function* inPages(
       const isLast = rows.length < asked || left <= 0;
       last = rows.at(-1);
       asked = Math.min(nextSize(asked, rows), left);
-      if (dialect.name === 'postgres' && !isFirst && !isLast) {
+      if (dialect.worksApart && !isFirst && !isLast) {
         coming = readPage(asked, last);
         // Whoever asks for the page gets the error; nobody may.
         coming.catch(ignore);

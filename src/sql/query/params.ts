@@ -11,10 +11,10 @@ export interface Query {
 export class Params {
   readonly #values: SqlValue[] = [];
 
-  bind(value: SqlValue): string {
+  readonly bind = (value: SqlValue): string => {
     this.#values.push(value);
     return `$${this.#values.length}`;
-  }
+  };
 
   query(name: string, text: string): Query {
     return { statement: composedOfArrays(name, text), params: this.#values };

@@ -3,7 +3,6 @@ import { INFO_COLUMNS, number } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
 import type { AgentKeys } from '../directory.ts';
 import type { Driver, SqlValue } from '../driver.ts';
-import { lookUp } from './ordered-keys.ts';
 import { Params } from './params.ts';
 
 /** How sessions are ordered: the instant and the agent's key, as its table calls them. */
@@ -28,7 +27,7 @@ export function agentOf(row: readonly SqlValue[]): number {
 /** The rows of sessions whose keys (tree, agent) a subquery gives. */
 export function sessionsWithKeys(dialect: Dialect, keys: string): string {
   const [agent, head] = (['agents', 'heads'] as const).map((table) =>
-    lookUp(dialect, table, table, `${table}.tree = k.tree AND ${table}.agent = k.agent`),
+    dialect.joinByKey(table, table, `${table}.tree = k.tree AND ${table}.agent = k.agent`),
   );
   return `SELECT ${INFO_COLUMNS.join(', ')}, k.tree, k.agent FROM (${keys}) AS k ${agent} ${head}`;
 }
@@ -37,16 +36,8 @@ export function sessionsWithKeys(dialect: Dialect, keys: string): string {
 export function fetchSessions(driver: Driver, keys: readonly AgentKeys[]): Promise<SqlValue[][]> {
   const { dialect } = driver;
   const params = new Params();
-  let source: string;
-  if (dialect.name === 'sqlite') {
-    const list = params.bind(JSON.stringify(keys.map(({ tree, agent }) => [tree, agent])));
-    source = `SELECT value ->> 0 AS tree, value ->> 1 AS agent FROM json_each(${list})`;
-  } else {
-    const [trees, agents] = [keys.map(({ tree }) => tree), keys.map(({ agent }) => agent)].map((column) =>
-      params.bind(`{${column.join(',')}}`),
-    );
-    source = `SELECT tree, agent FROM unnest(${trees}::bigint[], ${agents}::bigint[]) AS u (tree, agent)`;
-  }
+  const list = params.bind(JSON.stringify(keys.map(({ tree, agent }) => [tree, agent])));
+  const source = dialect.rowsOfList(list, { tree: 'bigint', agent: 'bigint' });
   const query = params.query('fetch_sessions', sessionsWithKeys(dialect, source));
   return driver.read(query.statement, query.params);
 }

@@ -2,9 +2,9 @@ import type { SessionQuery, StatsQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Driver, SqlValue } from '../driver.ts';
+import { orderBy, plannedLimit } from '../key-ranges.ts';
 import type { Position } from './bounds.ts';
 import { HEAVY_ROWS, heavyReads, type Reads, readsOf } from './heavy.ts';
-import { orderBy, plannedLimit } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { sessionKey, sessionsWithKeys } from './session-rows.ts';
 import {
@@ -21,7 +21,7 @@ import {
 const FEW = 512;
 /** How many agents are tested in the query's order before another way is taken. */
 const PATIENCE = 2_048;
-/** Beyond this, PostgreSQL may read a source's agents as it likes. */
+/** Beyond this, a source's agents may be read in any order. */
 const MANY = 8_192;
 
 /**
@@ -72,9 +72,9 @@ async function countAll(
   return counted.sort((one, other) => one.population - other.population);
 }
 
-/** A bound that leaves room for agents added meanwhile: it keeps PostgreSQL to the source's index. */
+/** A bound that leaves room for agents added meanwhile: it keeps a planner to the source's index. */
 function capFor(dialect: Dialect, population: number): number | undefined {
-  return dialect.name === 'sqlite' ? undefined : plannedLimit(2 * population);
+  return dialect.plansByLimits ? plannedLimit(2 * population) : undefined;
 }
 
 function ask(driver: Reads, { statement, params }: Query): Promise<SqlValue[][]> {
@@ -85,11 +85,10 @@ function planPage(dialect: Dialect, query: SessionQuery, source: Source, limits:
   const params = new Params();
   const keys = selectFrom(dialect, source, query, params, limits);
   const page = `LIMIT ${params.bind(query.limit)} OFFSET ${params.bind(query.offset)}`;
-  const planned =
-    dialect.name === 'sqlite'
-      ? keys
-      : `SELECT * FROM (${keys} LIMIT ${plannedLimit(query.limit + query.offset)}) AS first_rows
-         ${orderBy(sessionKey(query), query.order)}`;
+  const planned = dialect.plansByLimits
+    ? `SELECT * FROM (${keys} LIMIT ${plannedLimit(query.limit + query.offset)}) AS first_rows
+         ${orderBy(sessionKey(query), query.order)}`
+    : keys;
   return params.query('query_sessions', sessionsWithKeys(dialect, `${planned} ${page}`));
 }
 
@@ -101,7 +100,7 @@ export async function listSessionKeys(driver: Driver, query: SessionQuery): Prom
   const keys = selectFrom(dialect, source, query, params, {});
   const limit = Number.isFinite(query.limit) ? `LIMIT ${params.bind(query.limit)}` : '';
   const list = params.query('list_sessions', `${keys} ${limit}`);
-  if (dialect.name === 'postgres') return ask(driver, list);
+  if (dialect.worksApart) return ask(driver, list);
   const [counted] = await countAll(driver, [source], query, HEAVY_ROWS);
   return ask(counted && counted.population < HEAVY_ROWS ? driver : heavyReads(driver), list);
 }

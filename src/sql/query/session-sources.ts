@@ -1,9 +1,8 @@
 import type { MetadataMatch } from '../../store/metadata-filter.ts';
 import type { SessionQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
-import { indexName } from '../schema/indexes.ts';
+import { orderBy } from '../key-ranges.ts';
 import { compare, type Position } from './bounds.ts';
-import { lookUp, orderBy } from './ordered-keys.ts';
 import type { Params } from './params.ts';
 import { sessionKey } from './session-rows.ts';
 import { type Test, testsOf } from './session-tests.ts';
@@ -31,7 +30,7 @@ export function selectiveSources(dialect: Dialect, query: SessionQuery): Source[
   const { metadata, userId, templateId, createdAfter, createdBefore } = query;
   const byActivity = query.sortBy === 'updatedAt';
   const sources: Source[] = [];
-  if (dialect.name === 'sqlite') {
+  if (dialect.hasTable('metadata')) {
     for (const match of metadata) sources.push({ table: 'metadata', match });
   } else if (metadata.length > 0) sources.push({ table: 'metadata_jsonb' });
   if (byActivity && userId !== undefined) sources.push({ table: 'agents', index: 'agents_by_user' });
@@ -95,8 +94,7 @@ export function selectFrom(
   const joins = (['metadata_jsonb', 'agents', 'heads'] as const).map((table) => {
     const alias = ALIASES[table];
     if (!joined.has(alias)) return '';
-    return lookUp(
-      dialect,
+    return dialect.joinByKey(
       table,
       alias,
       `${alias}.tree = ${origin}.tree AND ${alias}.agent = ${origin}.agent`,
@@ -117,9 +115,9 @@ export function countSource(
   const range = divide(dialect, source, query).settled.map((test) => test.sql(params));
   const ownKey = keyOf(source);
   const scan = `SELECT 1 FROM ${scanOf(dialect, source)} ${where(range)}`;
-  // For a low limit PostgreSQL may read the table from its beginning instead of an index: not if the rows
-  // are to be in the index's order, nor in an expression of its own, which it plans as if all were needed.
-  if (dialect.name === 'sqlite' || ownKey) {
+  // For a low limit a planner may read the table from its beginning instead of an index: not if the rows
+  // are to be in the index's order, nor in an expression of its own, which is planned as if all were needed.
+  if (!dialect.plansByLimits || ownKey) {
     const sorted = ownKey ? orderBy(ownKey, query.order) : '';
     return `SELECT count(*) AS population FROM (${scan} ${sorted} LIMIT ${most}) AS counted`;
   }
@@ -159,9 +157,7 @@ function settles(source: Source, { filter, row }: Test): boolean {
 
 function scanOf(dialect: Dialect, source: Source): string {
   const scan = `{${source.table}} AS ${ALIASES[source.table]}`;
-  return dialect.name === 'sqlite' && 'index' in source
-    ? `${scan} INDEXED BY ${indexName(source.index)}`
-    : scan;
+  return 'index' in source ? `${scan} ${dialect.useIndex(source.index)}` : scan;
 }
 
 function where(conditions: readonly string[]): string {

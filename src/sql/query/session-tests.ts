@@ -45,7 +45,7 @@ export function testsOf(
   }
   for (const match of filter.metadata) {
     tests.push(
-      dialect.name === 'sqlite'
+      dialect.hasTable('metadata')
         ? {
             filter: match,
             row: origin,
@@ -59,7 +59,7 @@ export function testsOf(
 }
 
 /**
- * Said twice, because PostgreSQL takes a document that it can't estimate for one in a hundred, and then
+ * Said twice, because the planner takes a document that it can't estimate for one in a hundred, and then
  * hardly prefers the index to the whole table; of both together it expects few.
  */
 function findDocument(match: MetadataMatch, params: Params): string {

@@ -1,8 +1,7 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import type { Dialect } from '../dialect.ts';
-import { type IndexName, indexName, OWNED } from '../schema/indexes.ts';
+import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { headOf, type Whom } from '../whom.ts';
-import { lookUp } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 import { selectMatchingAgents } from './session-search.ts';
 
@@ -28,17 +27,17 @@ export type Sum = (column: string) => string;
 
 const ALL_CALLS = '{tool_calls} AS r WHERE r.owner IS NOT NULL';
 
-/** SQLite would read all the rows, with what the tools answered: these indexes have what is asked for. */
-const CALLS_IN_INDEXES = {
-  calls: callsIn('calls_by_state', OWNED),
-  callCounts: `SELECT r.state, NULL AS tool_name, NULL AS is_error, count(*) AS calls
+/** These indexes have what is asked for; rows have what the tools answered as well. */
+function callsInIndexes({ useIndex }: Dialect): Pick<ScopeParts, 'calls' | 'callCounts'> {
+  const callsIn = (index: IndexName, where: string) =>
+    `{tool_calls} AS r ${useIndex(index)} WHERE r.${where}`;
+  return {
+    calls: callsIn('calls_by_state', OWNED),
+    callCounts: `SELECT r.state, NULL AS tool_name, NULL AS is_error, count(*) AS calls
       FROM ${callsIn('calls_by_state', OWNED)} GROUP BY r.state
     UNION ALL SELECT NULL, r.tool_name, NULL, count(*) FROM ${callsIn('calls_by_tool', OWNED)} GROUP BY r.tool_name
     UNION ALL SELECT NULL, NULL, 1, count(*) FROM ${callsIn('calls_failed', `${OWNED} AND r.is_error = 1`)}`,
-};
-
-function callsIn(index: IndexName, where: string): string {
-  return `{tool_calls} AS r INDEXED BY ${indexName(index)} WHERE r.${where}`;
+  };
 }
 
 /** All agents: each stored row once. */
@@ -46,7 +45,7 @@ export function everything(dialect: Dialect): Scope {
   const { messageCount } = ownedParts(dialect);
   return scopeOf(dialect, () => 'SELECT tree, agent FROM {heads}', {
     agents: '{heads} AS r WHERE true',
-    ...(dialect.name === 'sqlite' ? CALLS_IN_INDEXES : { calls: ALL_CALLS }),
+    ...(dialect.countsInIndexes ? callsInIndexes(dialect) : { calls: ALL_CALLS }),
     usage: '{usage} AS r WHERE true',
     snapshots: '{snapshots} AS r WHERE true',
     messageCount,
@@ -61,14 +60,14 @@ export function agentsMatching(dialect: Dialect, filter: StatsQuery): Scope {
 /** One agent with all that it inherited. A call counts where it is nearest. */
 export function oneAgent(dialect: Dialect, whom: Whom): Scope {
   const ofAgent = (table: 'usage' | 'snapshots') =>
-    `matched AS k ${lookUp(dialect, table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
+    `matched AS k ${dialect.joinByKey(table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
   const call = 'r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi';
   const nearer = 'own.tree = n.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
-  const calls = `chain AS c ${lookUp(dialect, 'tool_calls', 'r', call)} WHERE NOT EXISTS (
-        SELECT 1 FROM chain AS n ${lookUp(dialect, 'tool_calls', 'own', nearer)} WHERE n.depth < c.depth)`;
-  // PostgreSQL counts all of it in one statement, and need not look for the calls twice.
+  const calls = `chain AS c ${dialect.joinByKey('tool_calls', 'r', call)} WHERE NOT EXISTS (
+        SELECT 1 FROM chain AS n ${dialect.joinByKey('tool_calls', 'own', nearer)} WHERE n.depth < c.depth)`;
+  // One statement that counts all of it need not look for the calls twice.
   const found = `, found AS MATERIALIZED (SELECT r.state, r.tool_name, r.is_error, r.duration_ms FROM ${calls})`;
-  const atOnce = dialect.name !== 'sqlite';
+  const atOnce = dialect.readsAtOnce;
   return scopeOf(
     dialect,
     (params) => {
@@ -86,18 +85,13 @@ export function oneAgent(dialect: Dialect, whom: Whom): Scope {
   );
 }
 
-/** SQLite joins in this order; PostgreSQL knows how many agents there are, and finds its own. */
-function joinOf(dialect: Dialect): string {
-  return dialect.name === 'sqlite' ? 'CROSS JOIN' : 'JOIN';
-}
-
 /**
  * What agents own lies on the branches of their conversations. What they began themselves is theirs: only
  * what lies on other agents' branches is looked at where some of it outlived its owner (`adopted`): else many
  * forks of a long conversation would each walk over all of it.
  */
 function ownedParts(dialect: Dialect): ScopeParts {
-  const join = joinOf(dialect);
+  const join = dialect.joinInOrder;
   const ofAgents = (table: 'usage' | 'snapshots') =>
     `matched AS k ${join} {${table}} AS r ON r.tree = k.tree AND r.agent = k.agent WHERE true`;
   return {
@@ -127,7 +121,7 @@ function scopeOf(
   parts: ScopeParts,
   further = '',
 ): Scope {
-  const join = joinOf(dialect);
+  const join = dialect.joinInOrder;
   return {
     query(name, select) {
       const params = new Params();

@@ -5,7 +5,7 @@ import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { Driver, Script, SqlValue } from '../driver.ts';
 import { exactText, isDigest } from '../index-key.ts';
-import { indexName, OWNED } from '../schema/indexes.ts';
+import { OWNED } from '../schema/indexes.ts';
 import { statementOfValues } from '../statement.ts';
 import { Union, type UnionPart, type ValueType } from '../union.ts';
 import { ofAgent } from '../whom.ts';
@@ -40,14 +40,11 @@ export async function aggregateStats(
   return withExactNames(driver, await driver.analyse(() => countAll(scope)));
 }
 
-const EXACT_NAME = statementOfValues('exact_tool_name', {
-  sqlite: exactNameText(`INDEXED BY ${indexName('calls_by_tool')}`),
-  postgres: exactNameText(''),
-});
-
-function exactNameText(by: string): string {
-  return `SELECT long_name FROM {tool_calls} ${by} WHERE ${OWNED} AND tool_name = $1 ORDER BY created_at LIMIT 1`;
-}
+const EXACT_NAME = statementOfValues(
+  'exact_tool_name',
+  ({ useIndex }) => `SELECT long_name FROM {tool_calls} ${useIndex('calls_by_tool')}
+    WHERE ${OWNED} AND tool_name = $1 ORDER BY created_at LIMIT 1`,
+);
 
 /** Calls are counted by what is indexed of their tools' names, which for a name that models made up is a digest. */
 async function withExactNames(driver: Driver, stats: AgentStats): Promise<AgentStats> {
@@ -60,9 +57,9 @@ async function withExactNames(driver: Driver, stats: AgentStats): Promise<AgentS
   return { ...stats, toolCallsByName: Object.fromEntries(await Promise.all(counts)) };
 }
 
-/** PostgreSQL: one statement, because for one agent the round trips would be most of the cost. */
+/** For one agent, round trips would be most of the cost. */
 async function countOne(driver: Driver, scope: Scope): Promise<AgentStats> {
-  if (driver.dialect.name === 'sqlite') return driver.snapshot(() => countAll(scope));
+  if (!driver.dialect.readsAtOnce) return driver.snapshot(() => countAll(scope));
   let union: Union | undefined;
   const { statement, params } = scope.query('aggregate_stats', (parts, sum) => {
     union = new Union(COUNTS.map(({ of }) => of(parts, sum)));

@@ -3,10 +3,10 @@ import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { RECORD_COLUMNS } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
 import { indexKey } from '../index-key.ts';
+import type { KeyRanges, Range } from '../key-ranges.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';
-import { type Arm, type KeySelect, lookUp, rowsOfPage } from './ordered-keys.ts';
 import { Params, type Query } from './params.ts';
 
 /** Columns that order tool calls over all agents. */
@@ -52,21 +52,21 @@ export function planToolCalls(dialect: Dialect, query: ToolCallQuery, after?: Po
   const where = [OWNED, ...boundsOf(query, CALL_KEY, after, params), ...callConditions(query, params)];
   const index = bestIndex(query);
   const everyState = index === 'calls_by_state' && query.state === undefined;
-  const arms: Arm[] = everyState
+  const ranges: Range[] = everyState
     ? Object.values(STATE_CODES).map((code) => ({ index, where: [...where, `state = ${code}`] }))
     : [{ index, where }];
-  const keys: KeySelect = {
+  const keys: KeyRanges = {
     table: 'tool_calls',
     columns: CALL_KEY,
-    arms,
+    ranges,
     overlapping: false,
     order: query.order,
   };
-  const calls = rowsOfPage(dialect, keys, query, params, {
+  const calls = dialect.rowsOfPage(keys, query, params.bind, {
     alias: 't',
     key: 't.tree = k.tree AND t.branch = k.branch AND t.call_seq = k.call_seq',
   });
-  const owner = lookUp(dialect, 'agents', 'a', 'a.tree = t.tree AND a.agent = t.owner');
+  const owner = dialect.joinByKey('agents', 'a', 'a.tree = t.tree AND a.agent = t.owner');
   return params.query(
     'query_tool_calls',
     `SELECT ${RECORD}, a.agent_id, t.tree, t.branch FROM ${calls} ${owner}`,

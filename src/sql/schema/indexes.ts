@@ -1,17 +1,14 @@
-import type { DialectName } from '../dialect.ts';
 import { ROLE_CODES } from './tables.ts';
 
 /**
- * The indexes beside the primary keys, and the queries that each is for. SQLite's statements name the
- * index they want (INDEXED BY), so that its plans don't depend on statistics; the plan tests read both.
+ * The indexes beside the primary keys, and the queries that each is for: a dialect says which of them its database
+ * has. Where statements can, they name the index they want, so that plans don't depend on statistics.
  * A row costs a write for each index that it is in: most of these are partial.
  */
 export interface Index {
   readonly table: string;
   readonly columns: string;
   readonly where?: string;
-  /** The one database that has it. */
-  readonly only?: DialectName;
 }
 
 export function indexName(name: string): string {
@@ -66,37 +63,31 @@ export const INDEXES = {
   branch_messages: {
     table: 'messages',
     columns: 'tree, branch, created_at, seq, role, kinds',
-    only: 'sqlite',
   },
   branch_messages_system: {
     table: 'messages',
     columns: 'tree, branch, created_at, seq, kinds',
     where: SYSTEM,
-    only: 'sqlite',
   },
   branch_messages_text: {
     table: 'messages',
     columns: BY_BRANCH_AND_ROLE,
     where: TEXT,
-    only: 'postgres',
   },
   branch_messages_tool_use: {
     table: 'messages',
     columns: BY_BRANCH_AND_ROLE,
     where: TOOL_USE,
-    only: 'postgres',
   },
   branch_messages_tool_result: {
     table: 'messages',
     columns: BY_BRANCH_AND_ROLE,
     where: TOOL_RESULT,
-    only: 'postgres',
   },
   branch_messages_other: {
     table: 'messages',
     columns: BY_BRANCH_AND_ROLE,
     where: OTHER,
-    only: 'postgres',
   },
 
   // Tool calls over all agents. A query that names neither merges all states.
@@ -138,7 +129,6 @@ export const INDEXES = {
   branch_calls: {
     table: 'tool_calls',
     columns: 'tree, branch, call_seq, created_at, tool_name, state, is_error, approval_required',
-    only: 'sqlite',
   },
   // Calls whose result isn't in the message right after them, and those that no message asked for, or late: a
   // fork there may need its own copy of them.
