@@ -1,4 +1,3 @@
-import type { CallState } from './call-book.ts';
 import { RecentMap } from './recent-map.ts';
 
 export const MAX_CALLS = 1_024;
@@ -7,6 +6,12 @@ export const MAX_AGENTS = 1_024;
 const ROUNDING_MS = 2;
 /** A stamp that was raised by more says nothing of how long something took. */
 export const RAISED_MS = 1_000;
+
+/** What a stopwatch needs of a call. */
+interface TimedCall {
+  readonly callSeq: number;
+  readonly startedAt: number | null;
+}
 
 interface Begun {
   /** On the clock that nobody sets. */
@@ -22,12 +27,12 @@ interface Begun {
 export class Stopwatch {
   readonly #begun = new RecentMap<number, Begun>(MAX_CALLS);
 
-  begin({ callSeq, startedAt }: CallState, monotonic: number): void {
+  begin({ callSeq, startedAt }: TimedCall, monotonic: number): void {
     if (startedAt !== null) this.#begun.set(callSeq, { monotonic, startedAt });
   }
 
   /** In milliseconds; undefined for a call that began elsewhere. */
-  elapsed({ callSeq, startedAt }: CallState, monotonic: number): number | undefined {
+  elapsed({ callSeq, startedAt }: TimedCall, monotonic: number): number | undefined {
     const begun = this.#begun.get(callSeq);
     return begun?.startedAt === startedAt ? monotonic - begun.monotonic : undefined;
   }

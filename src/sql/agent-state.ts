@@ -1,9 +1,10 @@
 import type { CallState, KnownCalls } from '../model/call-book.ts';
 import { number, numberOrNull, text } from './codec.ts';
-import type { AgentKeys } from './directory.ts';
-import type { Driver, Row } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { run, type Script } from './driver.ts';
+import type { AgentKeys } from './keys.ts';
 import { statement } from './statement.ts';
+import type { Row } from './values.ts';
 
 /** The head row, as far as the planning of a commit depends on it. */
 export interface HeadState {

@@ -1,6 +1,6 @@
-import type { AgentKeys } from './directory.ts';
-import type { SqlValue } from './driver.ts';
+import type { AgentKeys } from './keys.ts';
 import { type TableName, table } from './schema/tables.ts';
+import type { SqlValue } from './values.ts';
 
 /**
  * A batch is the write path as data: at most one pin, at most one guarded head update, and rows for

@@ -1,7 +1,7 @@
 import type { AgentState, Segment } from './agent-state.ts';
 import { number, numberOrNull } from './codec.ts';
-import type { AgentKeys } from './directory.ts';
 import { run, type Script } from './driver.ts';
+import type { AgentKeys } from './keys.ts';
 import { statementOfArrays } from './statement.ts';
 import { AgentStatement, type Whom } from './whom.ts';
 

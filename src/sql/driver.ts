@@ -4,11 +4,7 @@ import type { CheckedBackup } from '../store/arguments.ts';
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
 import type { Shape, Statement } from './statement.ts';
-
-export type SqlValue = string | number | null;
-/** A parameter: PostgreSQL also takes arrays, which only `batch` and its own statements use. */
-export type SqlParam = SqlValue | readonly SqlValue[];
-export type Row = Record<string, SqlValue>;
+import type { Row, SqlParam, SqlValue } from './values.ts';
 
 /** A row of each shape that a statement can ask for. */
 export interface Shapes {

@@ -1,8 +1,9 @@
 import { SchemaVersionError } from '../errors.ts';
 import type { Dialect } from './dialect.ts';
-import { type Row, run, type Script } from './driver.ts';
+import { run, type Script } from './driver.ts';
 import type { Migration } from './migration.ts';
 import { composed, statement } from './statement.ts';
+import type { Row } from './values.ts';
 
 export const APPLIED = statement('applied_migrations', 'SELECT id, checksum FROM {migrations} ORDER BY id');
 

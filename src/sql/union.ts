@@ -1,4 +1,4 @@
-import type { SqlValue } from './driver.ts';
+import type { SqlValue } from './values.ts';
 
 /** A PostgreSQL type that values of the rows have. */
 export type ValueType = 'bigint' | 'double precision' | 'text';

@@ -1,8 +1,9 @@
 import { AgentNotFoundError } from '../errors.ts';
 import type { SqlContext } from './context.ts';
-import type { AgentKeys } from './directory.ts';
-import { type Driver, run, type Script, type SqlValue } from './driver.ts';
+import { type Driver, run, type Script } from './driver.ts';
+import type { AgentKeys } from './keys.ts';
 import { type Statement, statementOfArrays } from './statement.ts';
+import type { SqlValue } from './values.ts';
 
 /**
  * The agent that is read: by its keys where they are remembered, else by its id, as a part of the same

@@ -1,16 +1,12 @@
 import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/batch.ts';
 import { number, numberOrNull, text } from '../sql/codec.ts';
-import type { Shapes, SqlValue } from '../sql/driver.ts';
+import type { Shapes } from '../sql/driver.ts';
 import { type Shape, type Statement, statement, statementOfArrays } from '../sql/statement.ts';
+import type { SqlValue } from '../sql/values.ts';
 import { sqliteDialect } from './dialect.ts';
+import type { Executor } from './executor.ts';
 import { copyMetadata, reindexMetadata } from './metadata.ts';
 import { finish, rowWriter } from './rows.ts';
-
-/** Runs one statement on the connection, prepared once. */
-export interface Executor {
-  all<S extends Shape>(statement: Statement<S>, params: readonly SqlValue[]): Shapes[S][];
-  run(statement: Statement, params: readonly SqlValue[]): number;
-}
 
 const LOCKED_HEAD = statementOfArrays(
   'locked_head',

@@ -4,25 +4,17 @@ import { type Clock, systemClock } from '../model/clock.ts';
 import { type DatabaseTime, hostTime } from '../model/database-time.ts';
 import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome } from '../sql/batch.ts';
-import {
-  type Driver,
-  KEY_BLOCK,
-  type Row,
-  run,
-  type Script,
-  type Shapes,
-  type SqlParam,
-  type SqlValue,
-  type Step,
-} from '../sql/driver.ts';
+import { type Driver, KEY_BLOCK, run, type Script, type Shapes, type Step } from '../sql/driver.ts';
 import { type Shape, type Statement, statement, statementOfArrays } from '../sql/statement.ts';
+import type { Row, SqlParam, SqlValue } from '../sql/values.ts';
 import type { CheckedBackup } from '../store/arguments.ts';
 import type { Modes } from '../store/modes.ts';
 import { MEMORY } from '../store/paths.ts';
 import { backUp } from './backup.ts';
-import { type Executor, Refused, runBatch } from './batch.ts';
+import { Refused, runBatch } from './batch.ts';
 import { sqliteDialect } from './dialect.ts';
 import { translate } from './errors.ts';
+import type { Executor } from './executor.ts';
 import { FileIdentity } from './file-identity.ts';
 import { loadBetterSqlite } from './load.ts';
 import { NOW, positional } from './positional.ts';

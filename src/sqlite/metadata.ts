@@ -1,8 +1,8 @@
 import { parseJson } from '../sql/codec.ts';
-import type { AgentKeys } from '../sql/directory.ts';
+import type { AgentKeys } from '../sql/keys.ts';
 import { metadataRows } from '../sql/query/metadata-index.ts';
 import { statement } from '../sql/statement.ts';
-import type { Executor } from './batch.ts';
+import type { Executor } from './executor.ts';
 
 const TEXT = statement('metadata_text', 'SELECT metadata FROM {agents} WHERE tree = $1 AND agent = $2');
 const INSERT = statement(

@@ -1,7 +1,7 @@
 import { columnsOf, copiedValues, type Op } from '../sql/batch.ts';
-import type { SqlValue } from '../sql/driver.ts';
 import { table } from '../sql/schema/tables.ts';
 import { type Statement, statement } from '../sql/statement.ts';
+import type { SqlValue } from '../sql/values.ts';
 
 type RowOp = Exclude<Op, { kind: 'reindex' }>;
 

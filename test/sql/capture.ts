@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { vi } from 'vitest';
-import type { Driver, Script, SqlParam, SqlValue } from '../../src/sql/driver.ts';
+import type { Driver, Script } from '../../src/sql/driver.ts';
 import { render, type Shape, type Statement } from '../../src/sql/statement.ts';
+import type { SqlParam, SqlValue } from '../../src/sql/values.ts';
 import { SqliteDriver } from '../../src/sqlite/driver.ts';
 import { watched } from './recorder.ts';
 

@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { TABLE_PREFIX } from '../../src/sql/dialect.ts';
-import type { Driver, SqlValue } from '../../src/sql/driver.ts';
+import type { Driver } from '../../src/sql/driver.ts';
 import { statement } from '../../src/sql/statement.ts';
+import type { SqlValue } from '../../src/sql/values.ts';
 import type { Recorded } from './recorder.ts';
 
 /** Indexes that are in a query's order from end to end: they are read as far as its limit needs. */

@@ -1,7 +1,8 @@
 import type { SqlContext } from '../../src/sql/context.ts';
 import { Directory } from '../../src/sql/directory.ts';
-import type { Driver, Script, SqlParam } from '../../src/sql/driver.ts';
+import type { Driver, Script } from '../../src/sql/driver.ts';
 import { render, type Shape, type Statement } from '../../src/sql/statement.ts';
+import type { SqlParam } from '../../src/sql/values.ts';
 
 /** A statement as the database gets it. */
 export interface Recorded {

@@ -4,10 +4,11 @@ import type { EncodedCommit } from '../../model/encode-commit.ts';
 import { type AgentState, RecentCalls } from '../agent-state.ts';
 import type { Op } from '../batch.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type SqlValue, UniqueViolation } from '../driver.ts';
+import { UniqueViolation } from '../driver.ts';
 import { indexKey, longText } from '../index-key.ts';
+import type { AgentKeys } from '../keys.ts';
 import { table } from '../schema/tables.ts';
+import type { SqlValue } from '../values.ts';
 import { newMetadata } from './info-ops.ts';
 import { type PlanOptions, planCommit } from './plan.ts';
 

@@ -1,7 +1,7 @@
 import type { EncodedEvent } from '../../model/encode-commit.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { SqlValue } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { CHANNEL_BITS } from '../schema/tables.ts';
+import type { SqlValue } from '../values.ts';
 
 /** A row is read as a whole: these keep it small enough to be read for the sake of one event in it. */
 const MAX_EVENTS = 256;

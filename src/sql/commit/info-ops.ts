@@ -1,9 +1,9 @@
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import type { Op } from '../batch.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { SqlValue } from '../driver.ts';
 import { indexKey, longText } from '../index-key.ts';
+import type { AgentKeys } from '../keys.ts';
 import { metadataDocument, metadataRows } from '../query/metadata-index.ts';
+import type { SqlValue } from '../values.ts';
 
 /** Changes of the agent's wide row: only the columns that are given. */
 export function infoOps(keys: AgentKeys, info: EncodedInfo): Op[] {

@@ -1,8 +1,8 @@
 import type { CommitResult } from '../../model/agent.ts';
 import { number } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
 import { run } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
 
 const FIND = statement(

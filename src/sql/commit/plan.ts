@@ -14,8 +14,8 @@ import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared, segmentAt } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';
 import { callColumns, callRow, kindBits, parseJson, STATUSES } from '../codec.ts';
-import type { SqlValue } from '../driver.ts';
 import { ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
+import type { SqlValue } from '../values.ts';
 import { eventRows } from './event-rows.ts';
 import { infoOps } from './info-ops.ts';
 

@@ -1,9 +1,10 @@
 import type { ConsistencyIssue } from '../../store/store.ts';
 import { text } from '../codec.ts';
-import type { Driver, Row, SqlValue } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { run } from '../driver.ts';
 import { type TableName, table } from '../schema/tables.ts';
 import { composed, type Statement, statement } from '../statement.ts';
+import type { Row, SqlValue } from '../values.ts';
 import { brokenTexts, COUNT_COLUMN, TEXT_COLUMNS } from './texts.ts';
 
 /** Rows in one look: their texts may be large. */

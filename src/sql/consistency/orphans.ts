@@ -1,8 +1,9 @@
 import type { ConsistencyIssue } from '../../store/store.ts';
 import type { Dialect } from '../dialect.ts';
-import type { Driver, SqlValue } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import type { TableName } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 import type { Rule } from './rule.ts';
 
 const OF_AGENTS = [

@@ -1,8 +1,9 @@
 import type { ConsistencyIssue } from '../../store/store.ts';
 import { readState } from '../agent-state.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { Driver, SqlValue } from '../driver.ts';
+import type { Driver } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { type Statement, statement } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 import { brokenTexts } from './texts.ts';
 
 const PAGE = 200;

@@ -1,5 +1,5 @@
-import type { Row } from '../driver.ts';
 import { composed, type Statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 
 /**
  * What a check looks at: every tree of a range of keys (`$1` to `$2`), or one agent (`$1` its tree, `$2`

@@ -1,7 +1,7 @@
 import { messageOf } from '../../model/foreign.ts';
 import type { ConsistencyIssue } from '../../store/store.ts';
-import type { Row } from '../driver.ts';
 import type { TableName } from '../schema/tables.ts';
+import type { Row } from '../values.ts';
 
 /** Columns with JSON texts. */
 export const TEXT_COLUMNS: Partial<Record<TableName, readonly string[]>> = {

@@ -1,8 +1,9 @@
 import { number, numberOrNull } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { Row, Script } from '../driver.ts';
+import type { Script } from '../driver.ts';
 import { run } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { type BranchUser, findUsers, type Users } from './branch-users.ts';
 
 const LOCK_BRANCH = statement(

@@ -3,10 +3,11 @@ import type { ToolCallRecord } from '../../model/tool-call.ts';
 import type { AgentState, Segment } from '../agent-state.ts';
 import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
-import type { Driver, Row, Script, SqlValue } from '../driver.ts';
+import type { Driver, Script } from '../driver.ts';
 import { run } from '../driver.ts';
 import { indexKey } from '../index-key.ts';
 import { statement, statementOfArrays } from '../statement.ts';
+import type { Row, SqlValue } from '../values.ts';
 import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
 /** Some models use one id for thousands of calls; only the newest can still be of interest. */

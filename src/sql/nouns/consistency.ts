@@ -12,9 +12,10 @@ import { brokenPayloads } from '../consistency/payloads.ts';
 import { AGENT, RANGE, type Rule, ruleStatement, type Scope } from '../consistency/rule.ts';
 import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
-import type { Driver, SqlParam } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
+import type { SqlParam } from '../values.ts';
 
 /** A report longer than this says nothing more; what is checked after it isn't known. */
 export const MAX_ISSUES = 1_000;

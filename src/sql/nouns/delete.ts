@@ -1,8 +1,8 @@
 import { type AgentState, readChain, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
 import { removedMetadata } from '../commit/info-ops.ts';
-import type { AgentKeys } from '../directory.ts';
 import { run, runBatch, type Script } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
 import { lockBranches, lockHead, settle } from './branches.ts';
 

@@ -2,9 +2,10 @@ import { StoreBusyError } from '../../errors.ts';
 import type { Delta } from '../../model/agent.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Driver, type Row, UniqueViolation } from '../driver.ts';
+import { type Driver, UniqueViolation } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 
 /** Who watches announces it for so long, and again when half of it is over. */
 export const WATCH_MS = 30_000;

@@ -4,11 +4,12 @@ import type { SortOrder } from '../../store/filters.ts';
 import type { EventQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
-import type { Driver, SqlValue } from '../driver.ts';
+import type { Driver } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { RARE_CHANNELS } from '../schema/indexes.ts';
 import { CHANNEL_BITS } from '../schema/tables.ts';
 import { type Statement, statementOfArrays } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 
 /** Rows, each of which may hold a turn's events, or one. */
 export const FIRST_PAGE = 200;

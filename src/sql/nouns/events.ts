@@ -5,7 +5,7 @@ import type { CheckedWatch } from '../../store/arguments.ts';
 import type { WatchItem } from '../../store/store.ts';
 import type { EventQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
+import type { AgentKeys } from '../keys.ts';
 import { announce, decodeDelta, readDeltas, WATCH_MS } from './deltas.ts';
 import { assertKept, FIRST_PAGE, nextLimit, readNewest, readPage, unpackAll } from './event-pages.ts';
 

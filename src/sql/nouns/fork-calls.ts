@@ -4,9 +4,10 @@ import { appendAll } from '../../model/lists.ts';
 import { isTerminal } from '../../model/tool-call.ts';
 import { type AgentState, type Chain, type Segment, segmentAt } from '../agent-state.ts';
 import { decodeCallState, number } from '../codec.ts';
-import { type Row, run, type Script } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
 import { INDEXES } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { isShadowed } from './calls.ts';
 import { callsBefore } from './rewrite.ts';
 

@@ -1,7 +1,8 @@
 import { type AgentState, readState } from '../agent-state.ts';
 import { number } from '../codec.ts';
-import { type Row, run, type Script } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { findUsers } from './branch-users.ts';
 import { lockBranches, lockHead } from './branches.ts';
 import { HAS_CALL } from './calls.ts';

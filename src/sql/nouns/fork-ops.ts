@@ -4,8 +4,8 @@ import type { Op } from '../batch.ts';
 import { callRow } from '../codec.ts';
 import { headRow, newState } from '../commit/create.ts';
 import { copiedMetadata } from '../commit/info-ops.ts';
-import type { SqlValue } from '../driver.ts';
 import { STATUS_CODES } from '../schema/tables.ts';
+import type { SqlValue } from '../values.ts';
 
 /** Who started the source as a helper didn't start its forks. */
 const PARENT = ['parent_agent_id', 'parent_tool_call_id', 'long_parent_call_id'];

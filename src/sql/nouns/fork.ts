@@ -13,10 +13,11 @@ import {
 } from '../agent-state.ts';
 import { kindBits, number } from '../codec.ts';
 import { newState } from '../commit/create.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Row, run, runBatch, type Script, type SqlValue } from '../driver.ts';
+import { run, runBatch, type Script } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { ROLE_CODES } from '../schema/tables.ts';
 import { statement } from '../statement.ts';
+import type { Row, SqlValue } from '../values.ts';
 import { lockBranches, lockHead } from './branches.ts';
 import {
   attachedChain,

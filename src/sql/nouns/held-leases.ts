@@ -12,8 +12,8 @@ import { leaseHandle } from '../../store/lease-handle.ts';
 import { lookingSignal } from '../../store/looking-signal.ts';
 import type { AgentLease } from '../../store/store.ts';
 import { forgetHere, noteHere } from '../../store/this-holder.ts';
-import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { type Grant, type Renewal, releaseLeases, renewLeases, renewPatiently } from './lease-statements.ts';
 
 interface Held {

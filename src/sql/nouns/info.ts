@@ -1,9 +1,10 @@
 import type { AgentDocument, AgentInfo, DocumentKind, TodoSnapshot } from '../../model/agent.ts';
 import { decodeInfo, INFO_COLUMNS, number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Driver, type Row, run, type Script, type SqlValue } from '../driver.ts';
+import { type Driver, run, type Script } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement, statementOfArrays } from '../statement.ts';
+import type { Row, SqlValue } from '../values.ts';
 import { AgentStatement, ofAgent } from '../whom.ts';
 import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 

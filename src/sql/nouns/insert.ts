@@ -1,7 +1,8 @@
-import type { Row, Script, SqlValue } from '../driver.ts';
+import type { Script } from '../driver.ts';
 import { run } from '../driver.ts';
 import { type TableName, table } from '../schema/tables.ts';
 import { composed } from '../statement.ts';
+import type { Row, SqlValue } from '../values.ts';
 
 /** Inserts one row within a script: values by column, or in the order of the table's columns. */
 export function* insertRow(

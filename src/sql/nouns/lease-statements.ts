@@ -1,8 +1,8 @@
 import type { LeaseHolder } from '../../errors.ts';
 import { number } from '../codec.ts';
 import type { Dialect } from '../dialect.ts';
-import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
 
 /** A lease as it was given. */

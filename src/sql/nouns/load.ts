@@ -1,8 +1,9 @@
 import type { SqlContext } from '../context.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
-import type { Driver, Script, SqlValue } from '../driver.ts';
+import type { Driver, Script } from '../driver.ts';
 import { type TABLES, type TableName, table } from '../schema/tables.ts';
 import { Union, type ValueType } from '../union.ts';
+import type { SqlValue } from '../values.ts';
 import { AgentStatement, exists, type HeadSource, ofAgent, type Whom } from '../whom.ts';
 
 /**

@@ -2,9 +2,10 @@ import type { CompactionRecord } from '../../model/agent.ts';
 import type { Message } from '../../model/message.ts';
 import { number, parseJson, parseMessages } from '../codec.ts';
 import type { Conversation, Span } from '../conversation.ts';
-import type { Driver, Script, SqlValue } from '../driver.ts';
+import type { Driver, Script } from '../driver.ts';
 import { run } from '../driver.ts';
 import { statementOfArrays, statementOfValues } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 
 const SEGMENT = statementOfValues(

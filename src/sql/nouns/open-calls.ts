@@ -1,10 +1,11 @@
 import { isTerminal, TOOL_CALL_STATES, type ToolCallRecord } from '../../model/tool-call.ts';
 import { decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
-import { run, type Script, type SqlValue } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
 import { INDEXES } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { statementOfArrays } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 import { isShadowed } from './calls.ts';
 import { type Load, type LoadSelect, MomentQuery } from './load.ts';
 

@@ -1,11 +1,13 @@
 import { type AgentState, forkVersion, type HeadState } from '../agent-state.ts';
 import type { Batch } from '../batch.ts';
 import { number, numberOrNull } from '../codec.ts';
+import type { Committer } from '../commit/committer.ts';
+import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
-import type { Driver, Row } from '../driver.ts';
-import type { Engine } from '../engine.ts';
+import type { Driver } from '../driver.ts';
 import { INDEXES, type IndexName } from '../schema/indexes.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { type ForkStart, type ForkTarget, forkOps, forkState } from './fork-ops.ts';
 
 /** How often a fork is planned anew before it takes the locks that let it win. */
@@ -60,7 +62,7 @@ const SNAPSHOT_POINT = statement('fork_point_of_snapshot', (dialect) => pointTex
  * their tree; undefined, with nothing written, if it is another case: `forkAgent` reads and decides under locks.
  */
 export async function forkQuickly(
-  { context, committer }: Pick<Engine, 'context' | 'committer'>,
+  { context, committer }: { context: SqlContext; committer: Committer },
   sourceId: string,
   at: string | number | undefined,
   targets: readonly ForkTarget[],

@@ -10,9 +10,10 @@ import {
   segmentBefore,
 } from '../agent-state.ts';
 import { callRow, number, numberOrNull } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Row, run, type Script } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { findUsers } from './branch-users.ts';
 import { lockBranches, lockHead, settle } from './branches.ts';
 import { isShadowed, readPlacedCalls } from './calls.ts';

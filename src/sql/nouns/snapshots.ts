@@ -2,9 +2,10 @@ import type { Snapshot, SnapshotInfo } from '../../model/agent.ts';
 import type { Message } from '../../model/message.ts';
 import { readChain } from '../agent-state.ts';
 import { decodeBookmark, number, parseJson, parseMessages } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
-import { type Row, run, type Script } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 import { readRange } from './messages.ts';
 
 const FIND = statement(

@@ -1,8 +1,8 @@
 import type { LeaseHolder, StandingLease } from '../../errors.ts';
 import { isHere } from '../../store/this-holder.ts';
 import { number, numberOrNull, text } from '../codec.ts';
-import type { AgentKeys } from '../directory.ts';
 import type { Driver } from '../driver.ts';
+import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
 
 /** The lease of an agent as the database has it; it may have run out, and there may be none. */

@@ -1,8 +1,8 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
-import type { SqlValue } from '../driver.ts';
 import { firstKeys, orderBy } from '../key-ranges.ts';
+import type { SqlValue } from '../values.ts';
 import type { Whom } from '../whom.ts';
 import { chainOf, EVERYTHING, type Window } from './chain.ts';
 import { boundedParts, messageAt, planTimeRange } from './conversation-times.ts';

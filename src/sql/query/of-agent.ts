@@ -1,6 +1,6 @@
 import { AgentNotFoundError } from '../../errors.ts';
 import type { SqlContext } from '../context.ts';
-import type { SqlValue } from '../driver.ts';
+import type { SqlValue } from '../values.ts';
 import { exists, ofAgent, type Whom } from '../whom.ts';
 import type { Query } from './params.ts';
 

@@ -1,5 +1,6 @@
-import { run, type Script, type SqlValue } from '../driver.ts';
+import { run, type Script } from '../driver.ts';
 import { composedOfArrays, type Statement } from '../statement.ts';
+import type { SqlValue } from '../values.ts';
 
 /** A statement that reads, with its values. */
 export interface Query {

@@ -3,7 +3,7 @@ import type { PageSpec } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import type { Dialect } from '../dialect.ts';
-import type { SqlValue } from '../driver.ts';
+import type { SqlValue } from '../values.ts';
 import type { Whom } from '../whom.ts';
 import type { Position } from './bounds.ts';
 import { type Window, windowAfter } from './chain.ts';

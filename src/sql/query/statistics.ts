@@ -3,11 +3,12 @@ import type { AgentStats, LatencyPercentiles, TokenTotals } from '../../store/fi
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Driver, Script, SqlValue } from '../driver.ts';
+import type { Driver, Script } from '../driver.ts';
 import { exactText, isDigest } from '../index-key.ts';
 import { OWNED } from '../schema/indexes.ts';
 import { statementOfValues } from '../statement.ts';
 import { Union, type UnionPart, type ValueType } from '../union.ts';
+import type { SqlValue } from '../values.ts';
 import { ofAgent } from '../whom.ts';
 import { ask } from './params.ts';
 import {
