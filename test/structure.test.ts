@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { circles } from './support/import-circles.ts';
 import { importsOf, packagesLoadedBy, readSources } from './support/import-graph.ts';
 import { RULES, violations } from './support/import-rules.ts';
 import { makeTemporaryDirectory, removeDirectory } from './support/temporary.ts';
@@ -76,6 +77,31 @@ describe('the import direction', () => {
     ['index.ts', "export { JSONStore } from './json/store.ts';"],
   ])('accepts in %s: %s', (file, source) => {
     expect(violations(new Map([[file, source]]))).toEqual([]);
+  });
+});
+
+describe('imports, types included,', () => {
+  it('go round in no circle', () => {
+    expect(circles(readSources())).toEqual([]);
+  });
+
+  it('would be seen to, by way of types alone', () => {
+    const sources = new Map([
+      ['a.ts', "import type { B } from './b.ts';"],
+      ['b.ts', "import { c } from './deep/c.ts';"],
+      ['deep/c.ts', "export type { A } from '../a.ts';"],
+      ['d.ts', "import './a.ts';"],
+    ]);
+    expect(circles(sources)).toEqual([['a.ts', 'b.ts', 'deep/c.ts']]);
+  });
+});
+
+describe('what the databases share', () => {
+  it('asks for no database by its name, and tells of none', () => {
+    const found = [...readSources()].filter(
+      ([file, source]) => file.startsWith('sql/') && /sqlite|postgres|dialect\.name/i.test(source),
+    );
+    expect(found.map(([file]) => file)).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { SqlValue } from './values.ts';
 
 /**
  * A batch is the write path as data: at most one pin, at most one guarded head update, and rows for
- * tables. SQLite runs it as prepared statements in one transaction, PostgreSQL as one CTE statement.
+ * tables. A driver runs it as prepared statements in one transaction, or as one statement in one round trip.
  * If the pin or the guard doesn't hold, nothing at all is written.
  */
 export interface Batch {
@@ -133,6 +133,6 @@ export interface ObservedHead {
   leaseToken: number;
   leaseHolder: string | null;
   leaseExpiresAt: number | null;
-  /** The database's clock (PostgreSQL) or this machine's (SQLite), in epoch milliseconds. */
+  /** By the clock that leases are judged by, in epoch milliseconds. */
   now: number;
 }

@@ -27,8 +27,8 @@ const ANCESTOR = statementOfArrays(
 );
 
 /**
- * SQLite: a look-up for each branch, which costs less than a recursive query does before its first row. Most
- * agents have one branch.
+ * A look-up for each branch, which, where statements cost little, is less than a recursive query costs before its
+ * first row. Most agents have one branch.
  */
 export function* findConversation(whom: Whom): Script<Conversation | undefined> {
   const [own] = yield* OWN.run(whom);

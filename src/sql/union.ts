@@ -1,6 +1,6 @@
 import type { SqlValue } from './values.ts';
 
-/** A PostgreSQL type that values of the rows have. */
+/** A type that values of the rows have. */
 export type ValueType = 'bigint' | 'double precision' | 'text';
 
 export interface UnionPart {
@@ -10,7 +10,7 @@ export interface UnionPart {
 }
 
 /**
- * PostgreSQL: several selects as one, so that they are one round trip and see one moment. Each row says which
+ * Several selects as one, so that they are one round trip and see one moment. Each row says which
  * it is of, and has room for the columns of all.
  */
 export class Union {

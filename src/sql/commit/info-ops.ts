@@ -27,8 +27,8 @@ export function infoOps(keys: AgentKeys, info: EncodedInfo): Op[] {
 }
 
 /**
- * The index for metadata filters: on SQLite rows by path, on PostgreSQL one JSONB document. Each driver
- * leaves out the operations on the table that its database doesn't have.
+ * The index for metadata filters: rows by path, or one JSONB document. Each driver leaves out the operations on the
+ * table that its database doesn't have.
  */
 export function newMetadata({ tree, agent }: AgentKeys, metadata: string): Op[] {
   const parsed = JSON.parse(metadata) as Record<string, unknown>;

@@ -62,7 +62,7 @@ const CHAIN_RULES: Rule[] = [
   },
 ];
 
-/** SQLite takes tables in the order of a CROSS JOIN: it would go through all messages there are. */
+/** CROSS JOIN: in another order than this one, all messages there are would be gone through. */
 const ROW_RULES: Rule[] = [
   {
     name: 'messages',

@@ -21,8 +21,8 @@ function shares(scope: Scope, column: 'hi' | 'call_hi'): string {
 }
 
 /**
- * Rows of an abandoned branch that lie beyond every conversation. SQLite takes tables in the order of a CROSS JOIN:
- * it would go through all rows there are.
+ * Rows of an abandoned branch that lie beyond every conversation. CROSS JOIN: in another order than this
+ * one, all rows there are would be gone through.
  */
 function unclaimed(table: string, seq: string): string {
   return `SELECT r.tree, r.branch, r.${seq} AS seq, r.owner, NULL AS expected

@@ -43,8 +43,8 @@ const CLAIM_MESSAGES = statement(
   'UPDATE {messages} SET owner = $4 WHERE tree = $1 AND branch = $2 AND seq < $3 AND owner IS NULL',
 );
 /**
- * A call of which a nearer branch has a copy isn't the fork's call there. SQLite takes tables in the order of a
- * CROSS JOIN; it would go through the calls of the whole tree.
+ * A call of which a nearer branch has a copy isn't the fork's call there. CROSS JOIN: in
+ * another order than this one, the calls of the whole tree would be gone through.
  */
 const CLAIM_CALLS = statement(
   'claim_calls',

@@ -70,7 +70,7 @@ export class MomentQuery {
 
 /**
  * What selects begin with: the agent's head (`own`), and the branches of its conversation, the nearest first,
- * each with its share of it (`chain`). PostgreSQL reads them once for all selects.
+ * each with its share of it (`chain`). They are read once for all selects.
  */
 function chainFrom({ from, where }: HeadSource): string {
   return `WITH RECURSIVE own AS MATERIALIZED (SELECT h.* FROM ${from} WHERE ${where}), chain AS (

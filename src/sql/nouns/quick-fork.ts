@@ -23,7 +23,7 @@ const MAX_REMEMBERED = 256;
  * those that may have theirs, or the message that asked, beyond it. These are the calls of the message right
  * before it, and those that weren't answered right away or were asked for late.
  *
- * Subqueries are sorted and limited so that PostgreSQL goes by the index even where it takes the calls of one
+ * Subqueries are sorted and limited so that a planner goes by the index even where it takes the calls of one
  * conversation for most of the table.
  */
 function pointText({ useIndex }: Dialect, start: string): string {

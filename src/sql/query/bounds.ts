@@ -23,7 +23,7 @@ export function boundsOf(
   return bounds;
 }
 
-/** Row values compare like the index that they begin: https://www.sqlite.org/rowvalue.html */
+/** Row values compare like the index that they begin, column by column. */
 export function compare(
   columns: readonly string[],
   operator: '<' | '>' | '<=' | '>=',

@@ -6,7 +6,7 @@ import { joinPath, MAX_METADATA_TEXT, type MetadataMatch } from '../../store/met
  * argument is metadata as it is stored, so parsed JSON.
  */
 
-/** SQLite: one row per scalar. */
+/** One row per scalar. */
 export function metadataRows(metadata: Record<string, unknown>): { path: string; value: string }[] {
   const rows: { path: string; value: string }[] = [];
   const visit = (object: object, prefix: string) => {
@@ -34,7 +34,7 @@ export function metadataRow({ path, value }: MetadataMatch): { path: string; val
 /** Text for JSONB can have some 256 MB: whatever is longer can't be filtered by, and fails no commit. */
 const MAX_DOCUMENT = 60_000_000;
 
-/** PostgreSQL: JSON text that JSONB takes, NUL and lone surrogates replaced by U+FFFD. */
+/** JSON text that JSONB takes, NUL and lone surrogates replaced by U+FFFD. */
 export function metadataDocument(metadata: Record<string, unknown>): string {
   const text = JSON.stringify(metadata);
   if (text.length > MAX_DOCUMENT) return '{}';

@@ -38,7 +38,7 @@ export function testsOf(
   compare('created', 'created_at', '<', filter.createdBefore);
   const { status } = filter;
   if (status !== undefined) {
-    // The condition of the partial index is repeated, or SQLite doesn't see that it applies.
+    // The condition of the partial index is repeated, or a planner doesn't see that it applies.
     const rare = status === 'idle' ? '' : ' AND h.status <> 0';
     const sql = () => `h.status = ${STATUS_CODES[status]}${rare}`;
     tests.push({ filter: 'status', row: 'h', column: 'status', sql });
@@ -68,8 +68,7 @@ function findDocument(match: MetadataMatch, params: Params): string {
 }
 
 /**
- * The limit changes no answer: it has SQLite leave each condition a look-up of its own. Of those without one,
- * it makes joins, and the time in which it plans them doubles with every few conditions.
+ * The limit changes no answer: it leaves each condition a look-up of its own. Of those without one, joins are made, and the time in which it plans them doubles with every few conditions.
  */
 function findRow(match: MetadataMatch, origin: string, isDriving: boolean, params: Params): string {
   const { path, value } = metadataRow(match);

@@ -57,9 +57,9 @@ export const INDEXES = {
   messages_tool_result: { table: 'messages', columns: BY_ROLE, where: `${OWNED} AND ${TOOL_RESULT}` },
   messages_other: { table: 'messages', columns: BY_ROLE, where: `${OWNED} AND ${OTHER}` },
   // Messages of one conversation, per branch of its chain. Without a filter, the primary key serves.
-  // SQLite tests role and kind on the narrow entries of one index, where the messages of a commit are
-  // neighbours; what is rare in a conversation has an index that costs the others nothing. PostgreSQL would
-  // have to look at each row for its kind.
+  // Where role and kind are tested on the narrow entries of one index, the messages of a commit are neighbours in
+  // it, and what is rare in a conversation has an index that costs the others nothing. Where each row would have
+  // to be looked at for its kind, there is one for each.
   branch_messages: {
     table: 'messages',
     columns: 'tree, branch, created_at, seq, role, kinds',
@@ -125,7 +125,7 @@ export const INDEXES = {
   // Tool calls of one conversation.
   branch_calls_by_id: { table: 'tool_calls', columns: 'tree, branch, tool_call_id, call_seq' },
   // Whatever a filter says of one conversation's calls is in this one, so that none of their payloads is
-  // read on the way. PostgreSQL keeps long payloads apart by itself: there the primary key does as well.
+  // read on the way. Where long payloads are kept apart anyway, the primary key does as well.
   branch_calls: {
     table: 'tool_calls',
     columns: 'tree, branch, call_seq, created_at, tool_name, state, is_error, approval_required',

@@ -18,7 +18,7 @@ export interface Table {
   readonly columns: Readonly<Record<string, ColumnKind>>;
   /** The primary key; it begins with the tree, so that the schema can be sharded by it. */
   readonly key: readonly string[];
-  /** On SQLite the rows lie in the primary key itself: for narrow rows, which would be half as large again. */
+  /** Where a database can, the rows lie in the primary key itself: for narrow rows, which would be half as large again. */
   readonly clustered?: boolean;
 }
 
@@ -280,7 +280,7 @@ export const TABLES = {
     clustered: true,
   },
   /**
-   * Scalars of agents' metadata: SQLite's index for metadata filters, and nothing else. An agent's own rows
+   * Scalars of agents' metadata: one database's index for metadata filters, and nothing else. An agent's own rows
    * are found by the text that they were made of, so that none is stored a second time.
    */
   metadata: {
@@ -288,7 +288,7 @@ export const TABLES = {
     key: ['path', 'value', 'agent', 'tree'],
     clustered: true,
   },
-  /** The same for PostgreSQL: the metadata as JSONB under a GIN index. */
+  /** The other one's: the metadata as JSONB under a GIN index. */
   metadata_jsonb: {
     columns: { tree: 'key', agent: 'key', document: 'jsonb' },
     key: ['tree', 'agent'],
