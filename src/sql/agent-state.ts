@@ -1,4 +1,5 @@
 import type { CallState, KnownCalls } from '../model/call-book.ts';
+import { type Chain, chainsOf, decodeChain, type HeldSegment, SEGMENT_COLUMNS } from './chain.ts';
 import { number, numberOrNull, text } from './codec.ts';
 import type { Driver } from './driver.ts';
 import { run, type Script } from './driver.ts';
@@ -32,28 +33,6 @@ export interface HeadState {
   hasDeltas: boolean;
 }
 
-/** A piece of a conversation: the messages [lo, hi) and the calls [callLo, callHi) of one branch. */
-export interface Segment {
-  branch: number;
-  /** The agent that started the branch. */
-  agent: number;
-  parent: number | null;
-  lo: number;
-  hi: number;
-  callLo: number;
-  callHi: number;
-  /** Compactions of the branch count up to this version of its starter. */
-  versionHi: number;
-  /** The same for the parent. */
-  forkVersion: number | null;
-  pinned: number;
-  epoch: number;
-  adopted: boolean;
-}
-
-/** A conversation's branches, the agent's own first, then its ancestors. */
-export type Chain = Segment[];
-
 export interface AgentState {
   readonly keys: AgentKeys;
   readonly head: HeadState;
@@ -61,20 +40,13 @@ export interface AgentState {
   readonly known: RecentCalls;
 }
 
-const CHAIN_COLUMNS = 'branch, agent, parent, fork_seq, fork_call_seq, fork_version, pinned, epoch, adopted';
-
 /** `own`: a query for the head. */
 function stateOf(own: string): string {
-  return `WITH RECURSIVE own AS (${own}), chain AS (
-     SELECT 0 AS depth, b.tree, b.branch, b.agent AS starter, b.parent, b.fork_seq, b.fork_call_seq, b.fork_version, b.pinned, b.epoch, b.adopted
-     FROM own h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch
-     UNION ALL
-     SELECT c.depth + 1, p.tree, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
-     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
+  return `WITH RECURSIVE own AS (${own}), chain AS (${chainsOf({ from: 'own AS h' })})
    SELECT h.tree, h.agent, h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
      h.unanswered_calls, h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
      h.breakpoint, h.attempts, h.retry_at, h.failure, CASE WHEN EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent) THEN 1 ELSE 0 END AS has_deltas,
-     c.branch, c.starter, c.parent, c.fork_seq, c.fork_call_seq, c.fork_version, c.pinned, c.epoch, c.adopted
+     ${SEGMENT_COLUMNS}
    FROM own h CROSS JOIN chain c ORDER BY c.depth`;
 }
 
@@ -88,13 +60,10 @@ const FIND_STATE = statement(
 
 const LOAD_CHAIN = statement(
   'load_chain',
-  `WITH RECURSIVE chain AS (
-     SELECT 0 AS depth, tree, ${CHAIN_COLUMNS.replace('agent', 'agent AS starter')}
-     FROM {branches} WHERE tree = $1 AND branch = $2
-     UNION ALL
-     SELECT c.depth + 1, p.tree, p.branch, p.agent, p.parent, p.fork_seq, p.fork_call_seq, p.fork_version, p.pinned, p.epoch, p.adopted
-     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent)
-   SELECT * FROM chain ORDER BY depth`,
+  `WITH RECURSIVE chain AS (${chainsOf({
+    from: '(SELECT CAST($1 AS bigint) AS tree, CAST($2 AS bigint) AS branch, CAST($3 AS bigint) AS message_count, CAST($4 AS bigint) AS call_count) AS h',
+  })})
+   SELECT ${SEGMENT_COLUMNS} FROM chain c ORDER BY c.depth`,
 );
 
 export async function loadState(driver: Driver, keys: AgentKeys): Promise<AgentState | undefined> {
@@ -112,7 +81,7 @@ export function* readState(keys: AgentKeys): Script<AgentState | undefined> {
 
 /** The chain that ends at a position of a branch, as a snapshot refers to it. */
 export function* readChain(tree: number, branch: number, position: number, calls: number): Script<Chain> {
-  return decodeChain(yield* run(LOAD_CHAIN, [tree, branch]), position, calls);
+  return decodeChain(yield* run(LOAD_CHAIN, [tree, branch, position, calls]));
 }
 
 function decodeState(rows: Row[]): AgentState | undefined {
@@ -143,58 +112,13 @@ function decodeState(rows: Row[]): AgentState | undefined {
   return {
     keys: { tree: number(row.tree), agent: number(row.agent) },
     head,
-    chain: decodeChain(rows, head.messageCount, head.callCount),
+    chain: decodeChain(rows),
     known: new RecentCalls(),
   };
 }
 
-/** A parent's share ends where its child begins, which may share calls alone with it and begin before it. */
-function decodeChain(rows: Row[], messageCount: number, callCount: number): Chain {
-  let hi = messageCount;
-  let callHi = callCount;
-  let versionHi = Number.MAX_SAFE_INTEGER;
-  return rows.map((row) => {
-    const segment: Segment = {
-      branch: number(row.branch),
-      agent: number(row.starter),
-      parent: numberOrNull(row.parent),
-      lo: number(row.fork_seq),
-      hi,
-      callLo: number(row.fork_call_seq),
-      callHi,
-      versionHi,
-      forkVersion: numberOrNull(row.fork_version),
-      pinned: number(row.pinned),
-      epoch: number(row.epoch),
-      adopted: number(row.adopted) === 1,
-    };
-    hi = Math.min(hi, segment.lo);
-    callHi = Math.min(callHi, segment.callLo);
-    versionHi = segment.forkVersion ?? Number.MAX_SAFE_INTEGER;
-    return segment;
-  });
-}
-
-/**
- * Where a fork or a snapshot at a position attaches: to the nearest branch that has begun there. It may not
- * have a message yet; what was compacted there counts all the same.
- */
-export function segmentAt(chain: Chain, position: number): Segment {
-  const segment = chain.find((candidate) => candidate.lo <= position);
-  if (!segment) throw new RangeError('a conversation has at least one branch');
-  return segment;
-}
-
-/**
- * Where an agent's own new branch begins: after the branch with the last message before it. Another one without
- * messages would only be passed through, and each rewrite from there would make the way longer.
- */
-export function segmentBefore(chain: Chain, position: number): Segment {
-  return chain.find((candidate) => candidate.lo < position) ?? segmentAt(chain.slice(-1), position);
-}
-
 /** The version to remember in a branch that starts in a segment of this conversation. */
-export function forkVersion({ head, chain }: Pick<AgentState, 'head' | 'chain'>, at: Segment): number {
+export function forkVersion({ head, chain }: Pick<AgentState, 'head' | 'chain'>, at: HeldSegment): number {
   return at === chain[0] ? head.version : at.versionHi;
 }
 

@@ -1,18 +1,17 @@
-import type { AgentState, Segment } from './agent-state.ts';
+import type { AgentState } from './agent-state.ts';
+import { ChainWalk, type Segment } from './chain.ts';
 import { number, numberOrNull } from './codec.ts';
 import { run, type Script } from './driver.ts';
 import type { AgentKeys } from './keys.ts';
 import { statementOfArrays } from './statement.ts';
+import type { SqlValue } from './values.ts';
 import { AgentStatement, type Whom } from './whom.ts';
-
-/** What a read needs of a branch. */
-export type Span = Pick<Segment, 'branch' | 'parent' | 'lo' | 'hi' | 'callLo' | 'callHi' | 'versionHi'>;
 
 /** Where the rows of an agent's conversation are: as much of its state as a read needs. */
 export interface Conversation {
   readonly keys: AgentKeys;
   readonly head: Pick<AgentState['head'], 'branch' | 'messageCount' | 'callCount'>;
-  readonly chain: readonly Span[];
+  readonly chain: readonly Segment[];
 }
 
 const OWN = new AgentStatement(
@@ -36,27 +35,19 @@ export function* findConversation(whom: Whom): Script<Conversation | undefined> 
   const keys = { tree: number(own[0]), agent: number(own[1]) };
   const messageCount = number(own[2]);
   const callCount = number(own[3]);
-  const chain: Span[] = [];
-  let row = own.slice(4);
-  let hi = messageCount;
-  let callHi = callCount;
-  let versionHi = Number.MAX_SAFE_INTEGER;
-  for (;;) {
-    const [branch, parent, lo, callLo, forkVersion] = row;
-    const span = {
+  const walk = new ChainWalk({ messageCount, callCount });
+  const chain: Segment[] = [];
+  for (let row: SqlValue[] | undefined = own.slice(4); row; ) {
+    const [branch, parent, forkSeq, forkCallSeq, forkVersion] = row;
+    const segment = walk.next({
       branch: number(branch),
       parent: numberOrNull(parent),
-      lo: number(lo),
-      callLo: number(callLo),
-    };
-    chain.push({ ...span, hi, callHi, versionHi });
-    if (span.parent === null) break;
-    const [ancestor] = yield* run(ANCESTOR, [keys.tree, span.parent]);
-    if (!ancestor) break;
-    row = ancestor;
-    hi = Math.min(hi, span.lo);
-    callHi = Math.min(callHi, span.callLo);
-    versionHi = numberOrNull(forkVersion) ?? Number.MAX_SAFE_INTEGER;
+      forkSeq: number(forkSeq),
+      forkCallSeq: number(forkCallSeq),
+      forkVersion: numberOrNull(forkVersion),
+    });
+    chain.push(segment);
+    row = segment.parent === null ? undefined : (yield* run(ANCESTOR, [keys.tree, segment.parent]))[0];
   }
   return { keys, head: { branch: number(own[4]), messageCount, callCount }, chain };
 }

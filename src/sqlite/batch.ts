@@ -1,7 +1,6 @@
 import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/batch.ts';
 import { number, numberOrNull, text } from '../sql/codec.ts';
-import type { Shapes } from '../sql/driver.ts';
-import { type Shape, type Statement, statement, statementOfArrays } from '../sql/statement.ts';
+import { statement, statementOfArrays } from '../sql/statement.ts';
 import type { SqlValue } from '../sql/values.ts';
 import { sqliteDialect } from './dialect.ts';
 import type { Executor } from './executor.ts';

@@ -11,8 +11,9 @@ import {
 import type { EncodedInfo } from '../../model/encode-info.ts';
 import { RAISED_MS } from '../../model/stopwatch.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
-import { isShared, segmentAt } from '../agent-state.ts';
+import { isShared } from '../agent-state.ts';
 import type { Batch, Op, Pin } from '../batch.ts';
+import { segmentAt } from '../chain.ts';
 import { callColumns, callRow, kindBits, parseJson, STATUSES } from '../codec.ts';
 import { ROLE_CODES, STATUS_CODES, TABLES } from '../schema/tables.ts';
 import type { SqlValue } from '../values.ts';

@@ -1,3 +1,4 @@
+import { chainsOf } from '../chain.ts';
 import { composed, type Statement } from '../statement.ts';
 import type { Row } from '../values.ts';
 
@@ -58,17 +59,7 @@ export function agentIdOf(alias: string, agent = `${alias}.agent`): string {
 /** Depth at which a chain must be a cycle. */
 const MAX_DEPTH = 100_000;
 
-/**
- * Body of a CTE `chain`: the branches of every conversation and what it has of each: messages below `hi`,
- * calls below `call_hi`. A parent's share ends where its child begins.
- */
+/** Body of a CTE `chain`: the chains of the agents that are looked at, whose keys are its `agent`. */
 export function chains(where: (alias: string) => string): string {
-  return `SELECT h.tree, h.agent, 0 AS depth, b.branch, b.parent, b.fork_seq AS lo, b.fork_call_seq AS call_lo,
-       h.message_count AS hi, h.call_count AS call_hi
-     FROM {heads} h JOIN {branches} b ON b.tree = h.tree AND b.branch = h.branch WHERE ${where('h')}
-     UNION ALL
-     SELECT c.tree, c.agent, c.depth + 1, p.branch, p.parent, p.fork_seq, p.fork_call_seq,
-       CASE WHEN c.lo < c.hi THEN c.lo ELSE c.hi END,
-       CASE WHEN c.call_lo < c.call_hi THEN c.call_lo ELSE c.call_hi END
-     FROM chain c JOIN {branches} p ON p.tree = c.tree AND p.branch = c.parent WHERE c.depth < ${MAX_DEPTH}`;
+  return chainsOf({ from: '{heads} AS h', where: where('h'), carry: ['agent'], maxDepth: MAX_DEPTH });
 }

@@ -1,6 +1,7 @@
 import type { CallLookups, CallState } from '../../model/call-book.ts';
 import type { ToolCallRecord } from '../../model/tool-call.ts';
-import type { AgentState, Segment } from '../agent-state.ts';
+import type { AgentState } from '../agent-state.ts';
+import type { Segment } from '../chain.ts';
 import { decodeCallState, decodeRecord, number, RECORD_COLUMNS } from '../codec.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Driver, Script } from '../driver.ts';

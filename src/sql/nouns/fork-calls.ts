@@ -2,7 +2,8 @@ import type { CallState } from '../../model/call-book.ts';
 import { forkedCall } from '../../model/forked-call.ts';
 import { appendAll } from '../../model/lists.ts';
 import { isTerminal } from '../../model/tool-call.ts';
-import { type AgentState, type Chain, type Segment, segmentAt } from '../agent-state.ts';
+import type { AgentState } from '../agent-state.ts';
+import { type Chain, type HeldSegment, segmentAt } from '../chain.ts';
 import { decodeCallState, number } from '../codec.ts';
 import { run, type Script } from '../driver.ts';
 import { INDEXES } from '../schema/indexes.ts';
@@ -92,7 +93,7 @@ function ownCopy(call: CallState, end: number, now: number): CallState | undefin
  * Calls of the last message can't be answered before it ends, the index has those that weren't answered
  * right away or not asked for in their order, and both are few whatever the conversation's length.
  */
-function* candidates(state: AgentState, point: ForkPoint, segment: Segment): Script<Row[]> {
+function* candidates(state: AgentState, point: ForkPoint, segment: HeldSegment): Script<Row[]> {
   const { tree } = state.keys;
   const { branch, callHi } = segment;
   // What the fork doesn't pass through holds few rows of calls that were opened before.

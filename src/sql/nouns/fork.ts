@@ -2,15 +2,8 @@ import { ValidationError } from '../../errors.ts';
 import { CallBook } from '../../model/call-book.ts';
 import { encodeMessages } from '../../model/encode-message.ts';
 import { forkedCall } from '../../model/forked-call.ts';
-import {
-  type AgentState,
-  type Chain,
-  forkVersion,
-  readChain,
-  readState,
-  type Segment,
-  segmentAt,
-} from '../agent-state.ts';
+import { type AgentState, forkVersion, readChain, readState } from '../agent-state.ts';
+import { type Chain, type HeldSegment, segmentAt } from '../chain.ts';
 import { kindBits, number } from '../codec.ts';
 import { newState } from '../commit/create.ts';
 import { run, runBatch, type Script } from '../driver.ts';
@@ -173,7 +166,7 @@ function* forkAtPoint(
 }
 
 /** Where the source itself has this branch, if it still does: a snapshot may be of one that it left. */
-function sourceSegment(state: AgentState, attached: Segment): Segment {
+function sourceSegment(state: AgentState, attached: HeldSegment): HeldSegment {
   return state.chain.find((segment) => segment.branch === attached.branch) ?? attached;
 }
 

@@ -1,3 +1,4 @@
+import { chainsOf } from '../chain.ts';
 import type { SqlContext } from '../context.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
 import type { Driver, Script } from '../driver.ts';
@@ -73,14 +74,8 @@ export class MomentQuery {
  * each with its share of it (`chain`). They are read once for all selects.
  */
 function chainFrom({ from, where }: HeadSource): string {
-  return `WITH RECURSIVE own AS MATERIALIZED (SELECT h.* FROM ${from} WHERE ${where}), chain AS (
-    SELECT 0 AS depth, b.tree, b.branch, b.parent, b.fork_seq AS lo, h.message_count AS hi,
-      b.fork_call_seq AS call_lo, h.call_count AS call_hi, b.fork_version, ${Number.MAX_SAFE_INTEGER}::bigint AS version_hi
-    FROM own AS h JOIN {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
-    UNION ALL
-    SELECT c.depth + 1, p.tree, p.branch, p.parent, p.fork_seq, least(c.lo, c.hi), p.fork_call_seq,
-      least(c.call_lo, c.call_hi), p.fork_version, coalesce(c.fork_version, ${Number.MAX_SAFE_INTEGER})
-    FROM chain AS c JOIN {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)`;
+  return `WITH RECURSIVE own AS MATERIALIZED (SELECT h.* FROM ${from} WHERE ${where}),
+    chain AS (${chainsOf({ from: 'own AS h' })})`;
 }
 
 function typeOf(column: LoadColumn): ValueType {

@@ -1,7 +1,8 @@
 import type { CompactionRecord } from '../../model/agent.ts';
 import type { Message } from '../../model/message.ts';
+import type { Segment } from '../chain.ts';
 import { number, parseJson, parseMessages } from '../codec.ts';
-import type { Conversation, Span } from '../conversation.ts';
+import type { Conversation } from '../conversation.ts';
 import type { Driver, Script } from '../driver.ts';
 import { run } from '../driver.ts';
 import { statementOfArrays, statementOfValues } from '../statement.ts';
@@ -17,7 +18,7 @@ const SEGMENT = statementOfValues(
 /** The texts [from, to) of a conversation, oldest first, segment by segment. */
 export function* readRange(
   tree: number,
-  chain: readonly Span[],
+  chain: readonly Segment[],
   from: number,
   to: number,
 ): Script<SqlValue[]> {

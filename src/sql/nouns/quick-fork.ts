@@ -1,5 +1,6 @@
 import { type AgentState, forkVersion, type HeadState } from '../agent-state.ts';
 import type { Batch } from '../batch.ts';
+import { chainFrom } from '../chain.ts';
 import { number, numberOrNull } from '../codec.ts';
 import type { Committer } from '../commit/committer.ts';
 import type { SqlContext } from '../context.ts';
@@ -176,19 +177,7 @@ function afterFork(source: AgentState, position: number): AgentState {
 
 /** The fork's branch before those of the source, whose own ends where the fork begins. */
 function withAncestors(source: AgentState, start: ForkStart, fork: AgentState): AgentState {
-  const [own, ...rest] = source.chain;
-  const [fresh] = fork.chain;
-  if (!own || !fresh || !start.parent) return fork;
-  const { messageCount: position, callCount, parent } = start;
-  const begun = {
-    ...fresh,
-    parent: parent.branch,
-    lo: position,
-    hi: position,
-    callLo: callCount,
-    callHi: callCount,
-    forkVersion: parent.version,
-  };
-  const shared = { ...own, hi: position, callHi: callCount, versionHi: parent.version };
-  return { ...fork, chain: [begun, shared, ...rest] };
+  const [own] = fork.chain;
+  if (!own || !start.parent) return fork;
+  return { ...fork, chain: chainFrom(source.chain, own, start, start.parent.version) };
 }

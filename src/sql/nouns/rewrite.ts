@@ -1,14 +1,7 @@
 import type { CallState } from '../../model/call-book.ts';
 import { isTerminal } from '../../model/tool-call.ts';
-import {
-  type AgentState,
-  type Chain,
-  forkVersion,
-  readState,
-  type Segment,
-  segmentAt,
-  segmentBefore,
-} from '../agent-state.ts';
+import { type AgentState, forkVersion, readState } from '../agent-state.ts';
+import { type Chain, type HeldSegment, segmentAt, segmentBefore } from '../chain.ts';
 import { callRow, number, numberOrNull } from '../codec.ts';
 import { run, type Script } from '../driver.ts';
 import type { AgentKeys } from '../keys.ts';
@@ -152,7 +145,7 @@ export function* cutConversation(
 }
 
 /** Who began right there would get the compactions that are moved along. */
-function* canCutInPlace({ keys }: AgentState, own: Segment, keep: number): Script<boolean> {
+function* canCutInPlace({ keys }: AgentState, own: HeldSegment, keep: number): Script<boolean> {
   if (keep < own.lo || keep < own.pinned) return false;
   return keep > own.pinned || (yield* compactionsBeyond(keys.tree, own, keep, keep)).length === 0;
 }
@@ -160,7 +153,7 @@ function* canCutInPlace({ keys }: AgentState, own: Segment, keep: number): Scrip
 /** Compactions of the first `keep` messages that were made after so many. */
 function* compactionsBeyond(
   tree: number,
-  { branch, hi, versionHi }: Segment,
+  { branch, hi, versionHi }: HeldSegment,
   keep: number,
   after: number,
 ): Script<Row[]> {
@@ -184,7 +177,12 @@ function isAnswered({ resultSeq }: CallState, end: number): boolean {
   return resultSeq !== null && resultSeq < end;
 }
 
-function* cutInPlace({ keys }: AgentState, own: Segment, keep: number, callCount: number): Script<number> {
+function* cutInPlace(
+  { keys }: AgentState,
+  own: HeldSegment,
+  keep: number,
+  callCount: number,
+): Script<number> {
   yield* run(DELETE_MESSAGES, [keys.tree, own.branch, keep]);
   yield* run(DELETE_CALLS, [keys.tree, own.branch, callCount]);
   yield* run(UNANSWER, [keys.tree, own.branch, keep]);
@@ -251,7 +249,7 @@ function* parentBefore(
   keep: number,
   kept: readonly CallState[],
   placed: ReadonlyMap<CallState, number>,
-): Script<Segment> {
+): Script<HeldSegment> {
   const before = segmentBefore(chain, keep);
   const staying = new Set(kept.filter((call) => staysAsItIs(call, keep)).map((call) => placed.get(call)));
   for (const segment of chain.slice(0, chain.indexOf(before))) {

@@ -1,8 +1,9 @@
 import { appendAll } from '../../model/lists.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
+import type { Segment } from '../chain.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import { findConversation, type Span } from '../conversation.ts';
+import { findConversation } from '../conversation.ts';
 import type { Dialect } from '../dialect.ts';
 import { run, type Script } from '../driver.ts';
 import { firstKeys, type KeyRanges, orderBy, type Range } from '../key-ranges.ts';
@@ -60,12 +61,12 @@ function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Win
 
 function planCalls(dialect: Dialect, whom: Whom, query: ToolCallQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf('calls', whom, params);
+  const chain = chainOf(whom, params);
   const { index, where } = callsOf('c.branch', 'c.tree', query, window, params);
   const own = 'own.tree = r.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
   const nearest = [
     ...where,
-    'call_seq < c.hi',
+    'call_seq < c.call_hi',
     `NOT EXISTS (
        SELECT 1 FROM chain AS n ${dialect.joinByKey('tool_calls', 'own', own)} WHERE n.depth < c.depth)`,
   ];
@@ -129,7 +130,7 @@ function* walkCalls(
 function* pageOfBranch(
   dialect: Dialect,
   tree: number,
-  { branch, callHi }: Span,
+  { branch, callHi }: Segment,
   query: ToolCallQuery,
   window: Window,
 ): Script<SqlValue[][]> {

@@ -39,7 +39,7 @@ function planConversation(dialect: Dialect, whom: Whom, query: MessageQuery, win
 
 function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf('messages', whom, params);
+  const chain = chainOf(whom, params);
   const offset = params.bind(query.offset);
   const length = params.bind(query.limit);
   let from: string;
@@ -48,7 +48,7 @@ function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window
     from = `${params.bind(window.from)}::bigint + ${offset}::bigint`;
     to = `${from} + ${length}::bigint`;
   } else {
-    to = `least(c.total, ${params.bind(window.to)}::bigint) - ${offset}::bigint`;
+    to = `least(c.message_count, ${params.bind(window.to)}::bigint) - ${offset}::bigint`;
     from = `${to} - ${length}::bigint`;
   }
   return params.query(
@@ -69,7 +69,7 @@ function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window
  */
 function planMatches(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf('messages', whom, params);
+  const chain = chainOf(whom, params);
   const from = params.bind(window.from);
   const to = params.bind(window.to);
   const conditions = [

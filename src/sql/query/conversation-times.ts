@@ -28,7 +28,7 @@ export function boundedParts(dialect: Dialect, from: string, to: string): string
  */
 export function planTimeRange(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf('messages', whom, params);
+  const chain = chainOf(whom, params);
   const parts = boundedParts(dialect, params.bind(window.from), params.bind(window.to));
   const begin = params.bind(query.createdAfter ?? Number.MIN_SAFE_INTEGER);
   const end = params.bind(query.createdBefore ?? Number.MAX_SAFE_INTEGER);

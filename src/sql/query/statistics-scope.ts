@@ -1,4 +1,5 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
+import { chainsOf } from '../chain.ts';
 import type { Dialect } from '../dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { headOf, type Whom } from '../whom.ts';
@@ -101,9 +102,9 @@ function ownedParts(dialect: Dialect): ScopeParts {
       WHERE r.owner = c.agent AND (c.starter = c.agent OR c.adopted = 1)`,
     usage: ofAgents('usage'),
     snapshots: ofAgents('snapshots'),
-    messageCount: `(SELECT coalesce(sum(c.hi - c.fork_seq), 0) FROM chain AS c WHERE c.starter = c.agent AND c.hi > c.fork_seq) +
+    messageCount: `(SELECT coalesce(sum(c.hi - c.lo), 0) FROM chain AS c WHERE c.starter = c.agent AND c.hi > c.lo) +
       (SELECT count(*) FROM chain AS c ${join} {messages} AS r
-         ON r.tree = c.tree AND r.branch = c.branch AND r.seq >= c.fork_seq AND r.seq < c.hi
+         ON r.tree = c.tree AND r.branch = c.branch AND r.seq >= c.lo AND r.seq < c.hi
        WHERE c.starter <> c.agent AND c.adopted = 1 AND r.owner = c.agent)`,
   };
 }
@@ -126,16 +127,7 @@ function scopeOf(
     query(name, select) {
       const params = new Params();
       const common = `WITH RECURSIVE matched AS (${matched(params)}),
-        chain AS (
-          SELECT 0 AS depth, h.tree, h.agent, b.agent AS starter, b.branch, b.parent, b.fork_seq, b.fork_call_seq, b.adopted,
-            h.message_count AS hi, h.call_count AS call_hi
-          FROM matched AS k ${join} {heads} AS h ON h.tree = k.tree AND h.agent = k.agent
-            ${join} {branches} AS b ON b.tree = h.tree AND b.branch = h.branch
-          UNION ALL
-          SELECT c.depth + 1, c.tree, c.agent, p.agent, p.branch, p.parent, p.fork_seq, p.fork_call_seq, p.adopted,
-            CASE WHEN c.fork_seq < c.hi THEN c.fork_seq ELSE c.hi END,
-            CASE WHEN c.fork_call_seq < c.call_hi THEN c.fork_call_seq ELSE c.call_hi END
-          FROM chain AS c ${join} {branches} AS p ON p.tree = c.tree AND p.branch = c.parent)${further}`;
+        chain AS (${chainsOf({ from: `matched AS k ${join} {heads} AS h ON h.tree = k.tree AND h.agent = k.agent`, carry: ['agent'], join })})${further}`;
       return params.query(name, `${common} ${select(parts, sumOf(dialect))}`);
     },
   };
