@@ -38,6 +38,7 @@ export function postgresDialect(schema: string, now = SERVER_CLOCK): PostgresDia
     now,
     least: (one, other) => `least(${one}, ${other})`,
     greatest: (one, other) => `greatest(${one}, ${other})`,
+    sum: (column) => `coalesce(sum(${column}), 0)`,
     // There are no words for it; statistics are kept by the server.
     useIndex: () => '',
     joinInOrder: 'JOIN',

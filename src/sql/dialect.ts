@@ -47,6 +47,8 @@ export interface Dialect {
   least(one: string, other: string): string;
   /** The largest of two values in one row. */
   greatest(one: string, other: string): string;
+  /** The sum of a column that may have no values and whose total may be beyond 64 bits. */
+  sum(column: string): string;
   /** Says which index a table's rows are to be found by. Follows the table's name. */
   useIndex(name: IndexName): string;
   /** Joins tables in the order in which they are written, where the database would misjudge another. */

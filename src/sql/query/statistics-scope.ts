@@ -109,13 +109,6 @@ function ownedParts(dialect: Dialect): ScopeParts {
   };
 }
 
-/** SQLite's `sum` of integers ends at 2^63 with an error; its `total` is as exact below. */
-function sumOf(dialect: Dialect): Sum {
-  return dialect.name === 'sqlite'
-    ? (column) => `total(${column})`
-    : (column) => `coalesce(sum(${column}), 0)`;
-}
-
 function scopeOf(
   dialect: Dialect,
   matched: (params: Params) => string,
@@ -128,7 +121,7 @@ function scopeOf(
       const params = new Params();
       const common = `WITH RECURSIVE matched AS (${matched(params)}),
         chain AS (${chainsOf({ from: `matched AS k ${join} {heads} AS h ON h.tree = k.tree AND h.agent = k.agent`, carry: ['agent'], join })})${further}`;
-      return params.query(name, `${common} ${select(parts, sumOf(dialect))}`);
+      return params.query(name, `${common} ${select(parts, dialect.sum)}`);
     },
   };
 }
