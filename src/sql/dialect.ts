@@ -60,6 +60,8 @@ export interface Dialect {
   joinByKey(table: TableName, alias: string, condition: string): string;
   /** Ends a query whose rows nobody else may change until the transaction ends. */
   lockRow(lock: RowLock): string;
+  /** Ends a condition: that a value is in the list of integers that a parameter has as JSON text. */
+  anyOf(place: string): string;
   /** A query of the rows that a parameter has, which is JSON text of a list of lists. */
   rowsOfList(place: string, columns: Readonly<Record<string, 'bigint' | 'text'>>): string;
   /** Some of several queries in one order, each of which comes in it by itself: read no further than `end` needs. */

@@ -1,88 +1,16 @@
-import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { renderBatch } from '../../src/postgres/batch.ts';
-import { PostgresStore } from '../../src/postgres/store.ts';
 import type { Op } from '../../src/sql/batch.ts';
 import type { Driver } from '../../src/sql/driver.ts';
-import type { Engine } from '../../src/sql/engine.ts';
 import { TABLES } from '../../src/sql/schema/tables.ts';
 import { statement } from '../../src/sql/statement.ts';
-import { SqliteStore } from '../../src/sqlite/store.ts';
-import type { ExtendedStore } from '../../src/store/store.ts';
 import { answers, asks, createAgent, user } from '../../src/testing/samples.ts';
-import { postgresDatabase } from '../support/postgres-database.ts';
-import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
-import { watched } from './recorder.ts';
+import { onPostgres, onSqlite } from './watched-stores.ts';
 
 /** More than fit on the stack as the arguments of one call. */
 const FORKS = 130_000;
 /** Keys that no agent of these tests is given. */
 const FIRST_KEY = 1_000_000_000;
-
-/** What is seen of a store. */
-interface Watched {
-  driver: Driver | undefined;
-  /** Those of transactions that lock, read and then write. */
-  statements: number;
-}
-
-function watch(store: Watched, engine: Engine): Engine {
-  const { driver } = engine.context;
-  const transact = driver.transact.bind(driver);
-  driver.transact = (script) =>
-    transact(() =>
-      watched(script(), () => {
-        store.statements += 1;
-      }),
-    );
-  store.driver = driver;
-  return engine;
-}
-
-class WatchedSqliteStore extends SqliteStore implements Watched {
-  driver: Driver | undefined;
-  statements = 0;
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
-  }
-}
-
-class WatchedPostgresStore extends PostgresStore implements Watched {
-  driver: Driver | undefined;
-  statements = 0;
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
-  }
-}
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function onSqlite(): Promise<ExtendedStore & Watched> {
-  const directory = await makeTemporaryDirectory();
-  const store = new WatchedSqliteStore(join(directory, 'agents.db'), undefined, { durability: 'normal' });
-  closing.push(
-    () => removeDirectory(directory),
-    () => store.close(),
-  );
-  return store;
-}
-
-function onPostgres(): () => Promise<ExtendedStore & Watched> {
-  const database = postgresDatabase('postgres18');
-  return async () => {
-    const { url, createSchema, dropSchema } = await database();
-    const schema = await createSchema();
-    const store = new WatchedPostgresStore(url, undefined, { schema });
-    closing.push(
-      () => dropSchema(schema),
-      () => store.close(),
-    );
-    return store;
-  };
-}
 
 /** The rows of an agent under so many other ids: forking it that often would take a minute. */
 async function multiply(driver: Driver, agentId: string): Promise<void> {

@@ -1,8 +1,8 @@
-import { largest } from '../../model/lists.ts';
 import { number } from '../codec.ts';
 import type { Script } from '../driver.ts';
 import { run } from '../driver.ts';
 import { statement } from '../statement.ts';
+import type { Row } from '../values.ts';
 
 /** An agent whose conversation contains the beginning of a branch. */
 export interface BranchUser {
@@ -10,17 +10,15 @@ export interface BranchUser {
   /** Its share of the branch: messages below `seq`, calls below `callSeq`. */
   seq: number;
   callSeq: number;
-  /** The branches between its own and this one, its own included. */
-  path: number[];
+  /** Its own branch. */
+  branch: number;
 }
 
 export interface Users {
-  /** The agent that goes on writing here. */
-  current: BranchUser | undefined;
+  /** The branches below this one, each with the one that it starts in. */
+  parents: ReadonlyMap<number, number>;
   /** The branch's starter if it is among them, then by age. */
   living: BranchUser[];
-  /** How far children and snapshots reach; null without any. */
-  needed: { seq: number; callSeq: number } | null;
 }
 
 /** Left alone, a planner may go through the whole tree for each branch. CROSS JOIN keeps the order where it matters. */
@@ -39,61 +37,59 @@ const DESCENDANTS = statement(
    ORDER BY b.depth`,
 );
 
-/** A snapshot right where the branch begins needs the copies that it has of earlier calls. */
-const SNAPSHOT_REACH = statement(
-  'snapshot_reach',
-  `SELECT max(s.position) AS seq, max(coalesce(m.call_count, b.fork_call_seq)) AS calls
-   FROM {snapshots} s JOIN {branches} b ON b.tree = $1 AND b.branch = $2 LEFT JOIN {messages} m ON m.tree = $1 AND m.branch = $2 AND m.seq = s.position - 1
-   WHERE s.tree = $1 AND s.branch = $2`,
-);
-
 const END = Number.MAX_SAFE_INTEGER;
 
-export function* findUsers(tree: number, branch: number): Script<Users> {
-  const rows = yield* run(DESCENDANTS, [tree, branch]);
-  const starter = number(rows[0]?.agent);
-  const shares = new Map<number, { seq: number; callSeq: number; path: number[] }>([
-    [branch, { seq: END, callSeq: END, path: [] }],
-  ]);
+/** The branches below one, and itself, as rows, nearest first: what `usersOf` looks at. */
+export function* readDescendants(tree: number, branch: number): Script<Row[]> {
+  return yield* run(DESCENDANTS, [tree, branch]);
+}
+
+/** The users of a branch, which is the one that these are descendants of, or one of them. */
+export function usersOf(descendants: readonly Row[], branch: number): Users {
+  const shares = new Map<number, { seq: number; callSeq: number }>([[branch, { seq: END, callSeq: END }]]);
+  const parents = new Map<number, number>();
   const living: (BranchUser & { createdAt: number })[] = [];
-  const reaches: { seq: number; callSeq: number }[] = [];
-  for (const row of rows) {
+  let starter = 0;
+  for (const row of descendants) {
     const own = number(row.branch);
-    const depth = number(row.depth);
-    const above = depth === 0 ? undefined : shares.get(number(row.parent));
-    // What a descendant has of this branch is the least that its line took on the way.
-    const share =
-      depth === 0
-        ? { seq: END, callSeq: END, path: [] }
-        : {
-            seq: Math.min(above?.seq ?? END, number(row.fork_seq)),
-            callSeq: Math.min(above?.callSeq ?? END, number(row.fork_call_seq)),
-            path: [...(above?.path ?? []), own],
-          };
-    shares.set(own, share);
-    if (depth === 1) reaches.push(share);
+    if (own === branch) starter = number(row.agent);
+    const parent = number(row.parent ?? 0);
+    const above = own === branch ? undefined : shares.get(parent);
+    if (own !== branch && !above) continue;
+    let share = { seq: END, callSeq: END };
+    if (above) {
+      // What a descendant has of this branch is the least that its chain took on the way.
+      share = {
+        seq: Math.min(above.seq, number(row.fork_seq)),
+        callSeq: Math.min(above.callSeq, number(row.fork_call_seq)),
+      };
+      parents.set(own, parent);
+      shares.set(own, share);
+    }
     if (row.living !== null) {
-      living.push({ agent: number(row.agent), createdAt: number(row.created_at), ...share });
+      living.push({ agent: number(row.agent), branch: own, createdAt: number(row.created_at), ...share });
     }
   }
-  const [reach] = yield* run(SNAPSHOT_REACH, [tree, branch]);
-  if (reach && reach.seq !== null)
-    reaches.push({ seq: number(reach.seq), callSeq: number(reach.calls ?? 0) });
   living.sort(
     (a, b) =>
       Number(b.agent === starter) - Number(a.agent === starter) ||
       a.createdAt - b.createdAt ||
       a.agent - b.agent,
   );
-  return {
-    current: living.find((user) => user.path.length === 0),
-    living,
-    needed:
-      reaches.length === 0
-        ? null
-        : {
-            seq: largest(reaches.map((share) => share.seq)),
-            callSeq: largest(reaches.map((share) => share.callSeq)),
-          },
-  };
+  return { parents, living };
+}
+
+export function* findUsers(tree: number, branch: number): Script<Users> {
+  return usersOf(yield* readDescendants(tree, branch), branch);
+}
+
+/** The branches from a user's own, itself included, up to before the one that is used. */
+export function* nearerBranches(
+  { branch }: BranchUser,
+  { parents }: Pick<Users, 'parents'>,
+): Generator<number> {
+  for (let nearer: number | undefined = branch; nearer !== undefined && parents.has(nearer); ) {
+    yield nearer;
+    nearer = parents.get(nearer);
+  }
 }

@@ -1,10 +1,11 @@
 import { type AgentState, readChain, readState } from '../agent-state.ts';
+import type { HeldSegment } from '../chain.ts';
 import { number } from '../codec.ts';
 import { removedMetadata } from '../commit/info-ops.ts';
 import { run, runBatch, type Script } from '../driver.ts';
 import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
-import { lockBranches, lockHead, settle } from './branches.ts';
+import { lockBranches, lockHead, settleChain } from './branches.ts';
 
 const OWN_ROWS = [
   'events',
@@ -35,27 +36,35 @@ export function* deleteAgent(agentId: string, keys: AgentKeys): Script<boolean> 
   for (;;) {
     const seen = yield* readState(keys);
     if (!seen) return false;
-    const branches = yield* branchesInUse(keys, seen);
-    yield* lockBranches(keys.tree, branches);
+    const before = yield* branchesInUse(keys, seen);
+    const locked = new Set(before.map(({ branch }) => branch));
+    yield* lockBranches(keys.tree, [...locked]);
     if (!(yield* lockHead(keys))) return false;
     const state = yield* readState(keys);
     // Between the look and the locks the agent may have gone on to a branch that isn't locked.
     if (!state) return false;
     const now = yield* branchesInUse(keys, state);
-    if (now.some((branch) => !branches.includes(branch))) continue;
+    if (now.some(({ branch }) => !locked.has(branch))) continue;
     yield* runBatch({ ops: removedMetadata(keys) });
     for (const remove of DELETE_ROWS) yield* run(remove, [keys.tree, keys.agent]);
     yield* run(DELETE_ID, [agentId, keys.tree, keys.agent]);
-    for (const branch of now) yield* settle(keys.tree, branch, keys.agent);
+    yield* settleChain(keys.tree, now, keys.agent);
     return true;
   }
 }
 
-/** The branches of the agent's conversation and of its snapshots, with all their ancestors. */
-function* branchesInUse(keys: AgentKeys, state: AgentState): Script<number[]> {
-  const branches = new Set(state.chain.map((segment) => segment.branch));
+/**
+ * The branches of the agent's conversation and of its snapshots, with all their ancestors. What a snapshot refers to
+ * is taken for the agent's own: without it, less of that is needed.
+ */
+function* branchesInUse(keys: AgentKeys, state: AgentState): Script<HeldSegment[]> {
+  const branches = new Map(state.chain.map((segment) => [segment.branch, segment]));
   for (const row of yield* run(SNAPSHOT_BRANCHES, [keys.tree, keys.agent])) {
-    for (const segment of yield* readChain(keys.tree, number(row.branch), 0, 0)) branches.add(segment.branch);
+    const [referred, ...ancestors] = yield* readChain(keys.tree, number(row.branch), 0, 0);
+    if (referred) branches.set(referred.branch, { ...referred, agent: keys.agent });
+    for (const segment of ancestors) {
+      if (!branches.has(segment.branch)) branches.set(segment.branch, segment);
+    }
   }
-  return [...branches];
+  return [...branches.values()];
 }

@@ -3,7 +3,7 @@ import { number } from '../codec.ts';
 import { run, type Script } from '../driver.ts';
 import { statement } from '../statement.ts';
 import type { Row } from '../values.ts';
-import { findUsers } from './branch-users.ts';
+import { findUsers, nearerBranches } from './branch-users.ts';
 import { lockBranches, lockHead } from './branches.ts';
 import { HAS_CALL } from './calls.ts';
 import { insertRow } from './insert.ts';
@@ -66,10 +66,11 @@ function* findRow(tree: number, chain: AgentState['chain'], callSeq: number): Sc
 
 /** The row goes to the first user of its branch without a copy of its own. */
 function* passCall(tree: number, branch: number, callSeq: number): Script<void> {
-  for (const user of (yield* findUsers(tree, branch)).living) {
+  const users = yield* findUsers(tree, branch);
+  for (const user of users.living) {
     if (user.callSeq <= callSeq) continue;
     let hasCopy = false;
-    for (const nearer of user.path) {
+    for (const nearer of nearerBranches(user, users)) {
       hasCopy ||= (yield* run(HAS_CALL, [tree, nearer, callSeq])).length > 0;
     }
     if (hasCopy) continue;

@@ -7,8 +7,8 @@ import { run, type Script } from '../driver.ts';
 import type { AgentKeys } from '../keys.ts';
 import { statement } from '../statement.ts';
 import type { Row } from '../values.ts';
-import { findUsers } from './branch-users.ts';
-import { lockBranches, lockHead, settle } from './branches.ts';
+import { needOf } from './branch-need.ts';
+import { lockBranches, lockHead, settleChain } from './branches.ts';
 import { isShadowed, readPlacedCalls } from './calls.ts';
 import { insertRow } from './insert.ts';
 
@@ -140,7 +140,7 @@ export function* cutConversation(
     kept.filter((call) => isAsked(call, keep) && !isAnswered(call, keep)).length,
     kept.filter((call) => call.state === 'approval_required').length,
   ]);
-  if (!place) for (const segment of state.chain) yield* settle(keys.tree, segment.branch, keys.agent);
+  if (!place) yield* settleChain(keys.tree, state.chain, keys.agent);
   return true;
 }
 
@@ -254,7 +254,7 @@ function* parentBefore(
   const staying = new Set(kept.filter((call) => staysAsItIs(call, keep)).map((call) => placed.get(call)));
   for (const segment of chain.slice(0, chain.indexOf(before))) {
     if (!staying.has(segment.branch)) continue;
-    if ((yield* findUsers(keys.tree, segment.branch)).needed) return segment;
+    if (yield* needOf(keys.tree, segment.branch)) return segment;
   }
   return before;
 }
