@@ -7,9 +7,9 @@ import { StoreBusyError } from '../src/errors.ts';
 import { systemClock } from '../src/model/clock.ts';
 import { RecentMap } from '../src/model/recent-map.ts';
 import { MAX_TEMPLATES, renderBatch } from '../src/postgres/batch.ts';
-import { SerialQueue } from '../src/sql/commit/serial-queue.ts';
+import { composed, MAX_COMPOSED } from '../src/sql/port/statement.ts';
 import type { TableName } from '../src/sql/schema/tables.ts';
-import { composed, MAX_COMPOSED } from '../src/sql/statement.ts';
+import { SerialQueue } from '../src/sql/write/serial-queue.ts';
 import { Lifecycle } from '../src/store/lifecycle.ts';
 import { MAX_CALLS, MAX_WRITES_OF_AGENT } from '../src/store/queues.ts';
 

@@ -16,7 +16,7 @@ const FEW: Record<string, Record<string, string>> = {
   'json/foreign.ts': {
     parts: 'the names on a path that the code knows',
   },
-  'sql/commit/plan.ts': {
+  'sql/write/plan.ts': {
     'callOps(state, book)': 'an operation for each kind of change, whose rows are the list',
     'infoOps(keys, change.info)': 'an operation for each table that has a part of it',
     'documentOps(state, change.documents, at)': 'two operations, whose rows are the list',
@@ -25,7 +25,7 @@ const FEW: Record<string, Record<string, string>> = {
   'sql/directory.ts': {
     'this.#takeFromFirst(count - keys.length)': 'at most a block of keys',
   },
-  'sql/nouns/info.ts': {
+  'sql/read/info.ts': {
     points: 'the characters of a name, which has at most 255 bytes',
   },
   'sql/query/session-sources.ts': {
@@ -34,7 +34,7 @@ const FEW: Record<string, Record<string, string>> = {
   'sql/query/statistics.ts': {
     'TOKENS.map((column) => sum(`r.${column}`))': 'four columns',
   },
-  'sql/union.ts': {
+  'sql/read/union.ts': {
     counts: 'the parts of a statement',
   },
 };

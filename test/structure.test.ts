@@ -53,10 +53,10 @@ describe('the import direction', () => {
     ['store/open.ts', "const { SqliteStore } = await import('../sqlite/store.ts');"],
     ['store/factory.ts', "import { SqliteStore } from '../sqlite/store.ts';"],
     ['store/factory.ts', "const driver = await import('pg');"],
-    ['sql/nouns/events.ts', "import { quote } from '../../postgres/dialect.ts';"],
+    ['sql/read/events.ts', "import { quote } from '../../postgres/dialect.ts';"],
     ['sqlite/store.ts', "export * from '../postgres/errors.ts';"],
     ['postgres/driver.ts', "import Database from 'better-sqlite3';"],
-    ['json/store.ts', "import { plan } from '../sql/commit/plan.ts';"],
+    ['json/store.ts', "import { plan } from '../sql/write/plan.ts';"],
     ['agent/agent.ts', "import { SqliteStore } from '../sqlite/store.ts';"],
     ['cli/main.ts', "import { SqlStore } from '../sql/store.ts';"],
     ['testing/index.ts', "import { JSONStore } from '../json/store.ts';"],
@@ -73,7 +73,7 @@ describe('the import direction', () => {
     ['store/factory.ts', "import type { PostgresOptions } from '../postgres/store.ts';"],
     ['postgres/driver.ts', "import type pg from 'pg';"],
     ['sqlite/store.ts', "import { SqlStore } from '../sql/store.ts';"],
-    ['sql/nouns/events.ts', "import { ValidationError } from '../../errors.ts';"],
+    ['sql/read/events.ts', "import { ValidationError } from '../../errors.ts';"],
     ['index.ts', "export { JSONStore } from './json/store.ts';"],
   ])('accepts in %s: %s', (file, source) => {
     expect(violations(new Map([[file, source]]))).toEqual([]);

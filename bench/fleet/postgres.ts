@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { PostgresStore } from '../../src/postgres/store.ts';
-import { TABLE_PREFIX } from '../../src/sql/dialect.ts';
+import { TABLE_PREFIX } from '../../src/sql/port/dialect.ts';
 import { fillFleet } from './fill.ts';
 import { CURSOR_ROWS, type Fleet, type RawReader, type RawRow } from './fleet.ts';
 import { RAW_INDEXES, RAW_TABLES, withTables } from './raw-tables.ts';

@@ -1,6 +1,6 @@
 import { createReadStream, existsSync, renameSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { TABLE_PREFIX } from '../../src/sql/dialect.ts';
+import { TABLE_PREFIX } from '../../src/sql/port/dialect.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { cachedFile } from './cache.ts';
 import { fillFleet } from './fill.ts';

@@ -1,7 +1,7 @@
 import { RecentMap } from '../model/recent-map.ts';
-import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op } from '../sql/batch.ts';
-import { type Statement, statement } from '../sql/statement.ts';
-import type { Row, SqlParam } from '../sql/values.ts';
+import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op } from '../sql/port/batch.ts';
+import { type Statement, statement } from '../sql/port/statement.ts';
+import type { Row, SqlParam } from '../sql/port/values.ts';
 import { ABSENT_TABLE } from './dialect.ts';
 import { type Bind, type RowOp, rowsPart, rowsShape } from './rows.ts';
 

@@ -1,9 +1,9 @@
 import type { Client, ClientConfig, Pool, PoolConfig } from 'pg';
 import { KodeError, SchemaVersionError, StoreConfigError, StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
-import { run, type Script } from '../sql/driver.ts';
-import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
-import { composed, statement } from '../sql/statement.ts';
+import { run, type Script } from '../sql/port/driver.ts';
+import { composed, statement } from '../sql/port/statement.ts';
+import { APPLIED, isCurrent, migrate } from '../sql/schema/migrate.ts';
 import type { PostgresConnection } from '../store/config.ts';
 import { requestCancel } from './cancel.ts';
 import { postgresDialect, quoteIdentifier } from './dialect.ts';

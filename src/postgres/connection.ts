@@ -1,7 +1,7 @@
 import type { PoolClient, QueryConfig } from 'pg';
-import type { Shapes } from '../sql/driver.ts';
-import type { Shape } from '../sql/statement.ts';
-import type { SqlValue } from '../sql/values.ts';
+import type { Shapes } from '../sql/port/driver.ts';
+import type { Shape } from '../sql/port/statement.ts';
+import type { SqlValue } from '../sql/port/values.ts';
 import { LAST_WORD_MS } from './cancel.ts';
 import { isCancelled, saysNothingStored, sparesSession } from './errors.ts';
 import { abortedBefore, GivenUp } from './given-up.ts';

@@ -1,5 +1,5 @@
-import { type Dialect, type RowLock, TABLE_PREFIX, VIEW_PREFIX } from '../sql/dialect.ts';
-import { firstKeys, orderBy } from '../sql/key-ranges.ts';
+import { type Dialect, type RowLock, TABLE_PREFIX, VIEW_PREFIX } from '../sql/port/dialect.ts';
+import { firstKeys, orderBy } from '../sql/port/key-ranges.ts';
 import type { IndexName } from '../sql/schema/indexes.ts';
 import type { TableName } from '../sql/schema/tables.ts';
 import { initial } from './migrations/0001-initial.ts';

@@ -1,10 +1,10 @@
 import { StoreConfigError, StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { sha256 } from '../model/crypto.ts';
-import type { Batch, BatchOutcome } from '../sql/batch.ts';
-import type { Bounds, Driver, Script, Shapes, Step } from '../sql/driver.ts';
-import { render, type Shape, type Statement, statement } from '../sql/statement.ts';
-import type { Row, SqlParam } from '../sql/values.ts';
+import type { Batch, BatchOutcome } from '../sql/port/batch.ts';
+import type { Bounds, Driver, Script, Shapes, Step } from '../sql/port/driver.ts';
+import { render, type Shape, type Statement, statement } from '../sql/port/statement.ts';
+import type { Row, SqlParam } from '../sql/port/values.ts';
 import { readOutcome, renderBatch } from './batch.ts';
 import type { Connection } from './connection.ts';
 import type { PostgresDialect } from './dialect.ts';

@@ -1,6 +1,6 @@
 import { SchemaVersionError } from '../errors.ts';
-import type { Driver } from '../sql/driver.ts';
-import { statement } from '../sql/statement.ts';
+import type { Driver } from '../sql/port/driver.ts';
+import { statement } from '../sql/port/statement.ts';
 
 /** Columns that the tables of KODE SDK 2.7 have together. An application may well have tables of these names. */
 const TABLES_OF_2_7 = statement(

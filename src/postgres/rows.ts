@@ -1,6 +1,6 @@
-import { type Batch, columnsOf, copiedValues, type Op } from '../sql/batch.ts';
+import { type Batch, columnsOf, copiedValues, type Op } from '../sql/port/batch.ts';
+import type { SqlParam } from '../sql/port/values.ts';
 import { type ColumnKind, table } from '../sql/schema/tables.ts';
-import type { SqlParam } from '../sql/values.ts';
 
 export type RowOp = Exclude<Op, { kind: 'reindex' }>;
 

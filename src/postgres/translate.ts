@@ -5,7 +5,7 @@ import {
   ValidationError,
   type WriteOutcome,
 } from '../errors.ts';
-import { UniqueViolation } from '../sql/driver.ts';
+import { UniqueViolation } from '../sql/port/driver.ts';
 import { UNKNOWN_OUTCOME } from '../store/unknown-outcome.ts';
 import { asDriverError, codeOf, isConnectionTimeout, isServersWord, saysNothingStored } from './errors.ts';
 import { GivenUp } from './given-up.ts';

@@ -1,11 +1,11 @@
 import type { CallState, KnownCalls } from '../model/call-book.ts';
 import { type Chain, chainsOf, decodeChain, type HeldSegment, SEGMENT_COLUMNS } from './chain.ts';
 import { number, numberOrNull, text } from './codec.ts';
-import type { Driver } from './driver.ts';
-import { run, type Script } from './driver.ts';
 import type { AgentKeys } from './keys.ts';
-import { statement } from './statement.ts';
-import type { Row } from './values.ts';
+import type { Driver } from './port/driver.ts';
+import { run, type Script } from './port/driver.ts';
+import { statement } from './port/statement.ts';
+import type { Row } from './port/values.ts';
 
 /** The head row, as far as the planning of a commit depends on it. */
 export interface HeadState {

@@ -1,5 +1,5 @@
 import { number, numberOrNull } from './codec.ts';
-import type { Row } from './values.ts';
+import type { Row } from './port/values.ts';
 
 /**
  * A conversation lies on a chain of branches: the agent's own, the one in which that begins, and so on. Of each it

@@ -8,8 +8,8 @@ import { parseJson } from '../model/stored-json.ts';
 import type { ToolCallRecord, ToolCallState } from '../model/tool-call.ts';
 import { toRecord } from '../model/tool-call-record.ts';
 import { exactText, indexKey, longText } from './index-key.ts';
+import type { Row, SqlValue } from './port/values.ts';
 import { KIND_BITS, STATE_CODES, STATUS_CODES } from './schema/tables.ts';
-import type { Row, SqlValue } from './values.ts';
 
 export { parseJson, toRecord };
 

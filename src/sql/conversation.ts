@@ -1,11 +1,11 @@
 import type { AgentState } from './agent-state.ts';
 import { ChainWalk, type Segment } from './chain.ts';
 import { number, numberOrNull } from './codec.ts';
-import { run, type Script } from './driver.ts';
 import type { AgentKeys } from './keys.ts';
-import { statementOfArrays } from './statement.ts';
-import type { SqlValue } from './values.ts';
-import { AgentStatement, type Whom } from './whom.ts';
+import { AgentStatement, type Whom } from './lookup.ts';
+import { run, type Script } from './port/driver.ts';
+import { statementOfArrays } from './port/statement.ts';
+import type { SqlValue } from './port/values.ts';
 
 /** Where the rows of an agent's conversation are: as much of its state as a read needs. */
 export interface Conversation {

@@ -1,8 +1,8 @@
 import { AgentNotFoundError } from '../errors.ts';
-import type { Driver } from './driver.ts';
-import { KEY_BLOCK } from './driver.ts';
 import type { AgentKeys } from './keys.ts';
-import { statement } from './statement.ts';
+import type { Driver } from './port/driver.ts';
+import { KEY_BLOCK } from './port/driver.ts';
+import { statement } from './port/statement.ts';
 
 const FIND = statement('find_agent', 'SELECT tree, agent FROM {directory} WHERE agent_id = $1');
 export const MAX_REMEMBERED = 50_000;

@@ -1,9 +1,9 @@
-import { Committer } from './commit/committer.ts';
 import type { SqlContext } from './context.ts';
 import { Directory } from './directory.ts';
-import type { Driver } from './driver.ts';
-import { Forks } from './nouns/forks.ts';
-import { Leases } from './nouns/leases.ts';
+import { Leases } from './lease/leases.ts';
+import type { Driver } from './port/driver.ts';
+import { Committer } from './write/committer.ts';
+import { Forks } from './write/fork/forks.ts';
 
 /** How long leases may take to be given back when the store closes. */
 const RELEASE_MS = 2_000;

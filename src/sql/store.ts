@@ -1,8 +1,8 @@
 import { CLOCK } from '../model/clock.ts';
 import { CheckedExtendedStore } from '../store/checked-extended-store.ts';
 import type { HealthReport } from '../store/store.ts';
+import { checkHealth } from './check/health.ts';
 import type { Engine } from './engine.ts';
-import { checkHealth } from './nouns/health.ts';
 import { SqlTrustingStore } from './trusting-store.ts';
 
 /** The store on any SQL database. What a database provides itself is how to connect, and where a backup goes. */

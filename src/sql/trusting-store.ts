@@ -46,26 +46,26 @@ import type {
   ToolCallQuery,
 } from '../store/validate-filter.ts';
 import { type AgentState, readState } from './agent-state.ts';
+import { checkConsistency } from './check/consistency.ts';
 import type { SqlContext } from './context.ts';
-import type { Script } from './driver.ts';
 import type { Engine } from './engine.ts';
-import { LOAD_AGENT } from './nouns/agent.ts';
-import { LOAD_TOOL_CALLS } from './nouns/calls.ts';
-import { checkConsistency } from './nouns/consistency.ts';
-import { decide } from './nouns/decisions.ts';
-import { deleteAgent } from './nouns/delete.ts';
-import { isWatched, loadDelta, saveDelta } from './nouns/deltas.ts';
-import { readEvents, watchEvents } from './nouns/events.ts';
-import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './nouns/info.ts';
-import { load } from './nouns/load.ts';
-import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './nouns/messages.ts';
-import { LOAD_OPEN_CALLS } from './nouns/open-calls.ts';
-import { readSnapshot, readSnapshots } from './nouns/snapshots.ts';
-import { LOAD_WORKING_SET } from './nouns/working-set.ts';
+import type { Script } from './port/driver.ts';
 import { iterateMessages, queryMessages } from './query/messages.ts';
 import { iterateSessions, querySessions } from './query/sessions.ts';
 import { aggregateStats } from './query/statistics.ts';
 import { iterateToolCalls, queryToolCalls } from './query/tool-calls.ts';
+import { LOAD_AGENT } from './read/agent.ts';
+import { LOAD_TOOL_CALLS } from './read/calls.ts';
+import { isWatched, loadDelta, saveDelta } from './read/deltas.ts';
+import { readEvents, watchEvents } from './read/events.ts';
+import { LOAD_TODOS, listAgents, loadDocuments, loadInfo } from './read/info.ts';
+import { load } from './read/load.ts';
+import { LOAD_COMPACTIONS, LOAD_CONTEXT, LOAD_MESSAGES } from './read/messages.ts';
+import { LOAD_OPEN_CALLS } from './read/open-calls.ts';
+import { readSnapshot, readSnapshots } from './read/snapshots.ts';
+import { LOAD_WORKING_SET } from './read/working-set.ts';
+import { decide } from './write/decide.ts';
+import { deleteAgent } from './write/delete.ts';
 
 /** Where a backup goes that is to go to a path, or to a place of the store's choice. */
 export type BackupPath = (path: string | undefined) => string;

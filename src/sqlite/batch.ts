@@ -1,7 +1,7 @@
-import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/batch.ts';
 import { number, numberOrNull, text } from '../sql/codec.ts';
-import { statement, statementOfArrays } from '../sql/statement.ts';
-import type { SqlValue } from '../sql/values.ts';
+import type { Batch, BatchOutcome, HeadGuard, ObservedHead, Op, Pin } from '../sql/port/batch.ts';
+import { statement, statementOfArrays } from '../sql/port/statement.ts';
+import type { SqlValue } from '../sql/port/values.ts';
 import { sqliteDialect } from './dialect.ts';
 import type { Executor } from './executor.ts';
 import { copyMetadata, reindexMetadata } from './metadata.ts';

@@ -1,5 +1,5 @@
-import { type Dialect, TABLE_PREFIX, VIEW_PREFIX } from '../sql/dialect.ts';
-import { type KeyRanges, keysOfRange, orderBy } from '../sql/key-ranges.ts';
+import { type Dialect, TABLE_PREFIX, VIEW_PREFIX } from '../sql/port/dialect.ts';
+import { type KeyRanges, keysOfRange, orderBy } from '../sql/port/key-ranges.ts';
 import { type IndexName, indexName } from '../sql/schema/indexes.ts';
 import { initial } from './migrations/0001-initial.ts';
 import { alpha2 } from './migrations/0002-alpha-2.ts';

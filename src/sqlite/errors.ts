@@ -1,6 +1,6 @@
 import { CorruptDataError, KodeError, StoreBusyError, StoreUnavailableError } from '../errors.ts';
 import { errorCode, messageOf } from '../model/foreign.ts';
-import { UniqueViolation } from '../sql/driver.ts';
+import { UniqueViolation } from '../sql/port/driver.ts';
 
 export function isBusy(error: unknown): boolean {
   const code = errorCode(error) ?? '';

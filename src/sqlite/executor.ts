@@ -1,6 +1,6 @@
-import type { Shapes } from '../sql/driver.ts';
-import type { Shape, Statement } from '../sql/statement.ts';
-import type { SqlValue } from '../sql/values.ts';
+import type { Shapes } from '../sql/port/driver.ts';
+import type { Shape, Statement } from '../sql/port/statement.ts';
+import type { SqlValue } from '../sql/port/values.ts';
 
 /** Runs one statement on the connection, prepared once. */
 export interface Executor {

@@ -1,7 +1,7 @@
 import { parseJson } from '../sql/codec.ts';
 import type { AgentKeys } from '../sql/keys.ts';
+import { statement } from '../sql/port/statement.ts';
 import { metadataRows } from '../sql/query/metadata-index.ts';
-import { statement } from '../sql/statement.ts';
 import type { Executor } from './executor.ts';
 
 const TEXT = statement('metadata_text', 'SELECT metadata FROM {agents} WHERE tree = $1 AND agent = $2');

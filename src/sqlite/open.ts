@@ -1,7 +1,7 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Clock } from '../model/clock.ts';
-import { APPLIED, isCurrent, migrate } from '../sql/migrations.ts';
-import { statement } from '../sql/statement.ts';
+import { statement } from '../sql/port/statement.ts';
+import { APPLIED, isCurrent, migrate } from '../sql/schema/migrate.ts';
 import { makeFile } from '../store/new-files.ts';
 import { MEMORY } from '../store/paths.ts';
 import { SqliteDriver } from './driver.ts';

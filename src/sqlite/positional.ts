@@ -1,4 +1,4 @@
-import { render, type Shape, type Statement } from '../sql/statement.ts';
+import { render, type Shape, type Statement } from '../sql/port/statement.ts';
 import { sqliteDialect } from './dialect.ts';
 
 /** In the place of an index: the instant at which the statement is executed. */

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
-import type { Script, Shapes } from '../sql/driver.ts';
-import type { Shape, Statement } from '../sql/statement.ts';
-import type { SqlParam } from '../sql/values.ts';
+import type { Script, Shapes } from '../sql/port/driver.ts';
+import type { Shape, Statement } from '../sql/port/statement.ts';
+import type { SqlParam } from '../sql/port/values.ts';
 import { NOW, positional } from './positional.ts';
 
 /** What the thread answers to a statement. An error keeps its code: it says what is to be done. */

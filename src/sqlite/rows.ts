@@ -1,7 +1,7 @@
-import { columnsOf, copiedValues, type Op } from '../sql/batch.ts';
+import { columnsOf, copiedValues, type Op } from '../sql/port/batch.ts';
+import { type Statement, statement } from '../sql/port/statement.ts';
+import type { SqlValue } from '../sql/port/values.ts';
 import { table } from '../sql/schema/tables.ts';
-import { type Statement, statement } from '../sql/statement.ts';
-import type { SqlValue } from '../sql/values.ts';
 
 type RowOp = Exclude<Op, { kind: 'reindex' }>;
 

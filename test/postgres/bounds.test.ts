@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KodeError, StoreBusyError, StoreUnavailableError } from '../../src/errors.ts';
 import { withClock } from '../../src/model/clock.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
-import { MAX_LENGTH } from '../../src/sql/commit/events.ts';
+import { MAX_LENGTH } from '../../src/sql/write/event-writer.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { collect, conversation, createAgent, progress, user } from '../../src/testing/samples.ts';
 import { outcomes, until, within } from '../../src/testing/timing.ts';

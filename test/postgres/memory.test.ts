@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/model/clock.ts';
 import { connectPostgres } from '../../src/postgres/connect.ts';
 import type { PostgresDriver } from '../../src/postgres/driver.ts';
-import { statement } from '../../src/sql/statement.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import { until } from '../../src/testing/timing.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 

@@ -1,4 +1,4 @@
-import type { Dialect } from '../../src/sql/dialect.ts';
+import type { Dialect } from '../../src/sql/port/dialect.ts';
 import { INDEXES, type Index, type IndexName, indexName } from '../../src/sql/schema/indexes.ts';
 import { type ColumnKind, TABLES, type Table, type TableName } from '../../src/sql/schema/tables.ts';
 

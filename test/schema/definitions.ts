@@ -1,5 +1,5 @@
-import type { Dialect } from '../../src/sql/dialect.ts';
-import { KEY_BLOCK } from '../../src/sql/driver.ts';
+import type { Dialect } from '../../src/sql/port/dialect.ts';
+import { KEY_BLOCK } from '../../src/sql/port/driver.ts';
 import { createTables } from './ddl.ts';
 import { createViews } from './views.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/model/crypto.ts';
 import { postgresDialect } from '../../src/postgres/dialect.ts';
 import { PostgresStore } from '../../src/postgres/store.ts';
-import { checkedText } from '../../src/sql/migrations.ts';
+import { checkedText } from '../../src/sql/schema/migrate.ts';
 import { sqliteDialect } from '../../src/sqlite/dialect.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';

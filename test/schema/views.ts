@@ -1,4 +1,4 @@
-import type { Dialect } from '../../src/sql/dialect.ts';
+import type { Dialect } from '../../src/sql/port/dialect.ts';
 import { ROLE_CODES, STATE_CODES, STATUS_CODES } from '../../src/sql/schema/tables.ts';
 
 /**

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { vi } from 'vitest';
-import type { Driver, Script } from '../../src/sql/driver.ts';
-import { render, type Shape, type Statement } from '../../src/sql/statement.ts';
-import type { SqlParam, SqlValue } from '../../src/sql/values.ts';
+import type { Driver, Script } from '../../src/sql/port/driver.ts';
+import { render, type Shape, type Statement } from '../../src/sql/port/statement.ts';
+import type { SqlParam, SqlValue } from '../../src/sql/port/values.ts';
 import { SqliteDriver } from '../../src/sqlite/driver.ts';
 import { watched } from './recorder.ts';
 

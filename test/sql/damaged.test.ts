@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CorruptDataError } from '../../src/errors.ts';
-import type { Driver } from '../../src/sql/driver.ts';
-import { statement } from '../../src/sql/statement.ts';
+import type { Driver } from '../../src/sql/port/driver.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
 import { answers, asks, createAgent, user } from '../../src/testing/samples.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';

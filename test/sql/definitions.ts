@@ -1,4 +1,4 @@
-import type * as Statements from '../../src/sql/statement.ts';
+import type * as Statements from '../../src/sql/port/statement.ts';
 
 /** A statement as the source defines it, and the file of the source that does. */
 export interface Definition {
@@ -40,7 +40,7 @@ function definingFile(): string | undefined {
   for (const line of (new Error().stack ?? '').split('\n')) {
     if (/\/test\/.*(?<!definitions)\.ts/.test(line)) return undefined;
     const file = /\/src\/((?:sql|sqlite|postgres)\/[\w/-]+\.ts)/.exec(line)?.[1];
-    if (file !== undefined && file !== 'sql/statement.ts') return file;
+    if (file !== undefined && file !== 'sql/port/statement.ts') return file;
   }
   return undefined;
 }

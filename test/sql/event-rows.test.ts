@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Channel, NewEvent } from '../../src/model/agent.ts';
-import { eventRows } from '../../src/sql/commit/event-rows.ts';
+import { eventRows } from '../../src/sql/write/event-rows.ts';
 import { collect, createAgent } from '../../src/testing/samples.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { OpenSqliteStore } from './stores.ts';

@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { TABLE_PREFIX } from '../../src/sql/dialect.ts';
-import type { Driver } from '../../src/sql/driver.ts';
-import { statement } from '../../src/sql/statement.ts';
-import type { SqlValue } from '../../src/sql/values.ts';
+import { TABLE_PREFIX } from '../../src/sql/port/dialect.ts';
+import type { Driver } from '../../src/sql/port/driver.ts';
+import { statement } from '../../src/sql/port/statement.ts';
+import type { SqlValue } from '../../src/sql/port/values.ts';
 import type { Recorded } from './recorder.ts';
 
 /** Indexes that are in a query's order from end to end: they are read as far as its limit needs. */

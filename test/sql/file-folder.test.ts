@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkFolder } from '../../src/sql/nouns/file-folder.ts';
+import { checkFolder } from '../../src/sql/check/file-folder.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { createAgent } from '../../src/testing/samples.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';

@@ -1,9 +1,9 @@
 import type { ContentBlock, Message } from '../../src/model/message.ts';
-import type { Op } from '../../src/sql/batch.ts';
-import { headRow, newState } from '../../src/sql/commit/create.ts';
-import { newMetadata } from '../../src/sql/commit/info-ops.ts';
 import type { Engine } from '../../src/sql/engine.ts';
+import type { Op } from '../../src/sql/port/batch.ts';
 import { TABLES } from '../../src/sql/schema/tables.ts';
+import { headRow, newState } from '../../src/sql/write/create.ts';
+import { newMetadata } from '../../src/sql/write/info-ops.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
 
 /** The database's day: everything happened within it. */

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkConsistency } from '../../src/sql/check/consistency.ts';
 import type { SqlContext } from '../../src/sql/context.ts';
 import type { Engine } from '../../src/sql/engine.ts';
-import { checkConsistency } from '../../src/sql/nouns/consistency.ts';
 import { HEAVY_ROWS } from '../../src/sql/query/heavy.ts';
 import { queryMessages } from '../../src/sql/query/messages.ts';
 import { iterateSessions, querySessions } from '../../src/sql/query/sessions.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Driver } from '../../src/sql/driver.ts';
-import { statement } from '../../src/sql/statement.ts';
+import type { Driver } from '../../src/sql/port/driver.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { OpenPostgresStore, OpenSqliteStore } from './stores.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { renderBatch } from '../../src/postgres/batch.ts';
-import type { Op } from '../../src/sql/batch.ts';
-import type { Driver } from '../../src/sql/driver.ts';
+import type { Op } from '../../src/sql/port/batch.ts';
+import type { Driver } from '../../src/sql/port/driver.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import { TABLES } from '../../src/sql/schema/tables.ts';
-import { statement } from '../../src/sql/statement.ts';
 import { answers, asks, createAgent, user } from '../../src/testing/samples.ts';
 import { onPostgres, onSqlite } from './watched-stores.ts';
 

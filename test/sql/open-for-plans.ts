@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type Clock, withClock } from '../../src/model/clock.ts';
-import type { Dialect } from '../../src/sql/dialect.ts';
 import type { Engine } from '../../src/sql/engine.ts';
-import { statement } from '../../src/sql/statement.ts';
+import type { Dialect } from '../../src/sql/port/dialect.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import { type PostgresName, postgresDatabase } from '../support/postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { type Capture, captureSqlite, capturingPool } from './capture.ts';

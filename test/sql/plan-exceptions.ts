@@ -77,7 +77,6 @@ const EXCEPTIONS: readonly Exception[] = [
   { names: /^(load|find)_state$/, may: ['sorts'], because: 'an agent has few branches' },
   { names: /^load_chain$/, may: ['sorts'], because: 'a snapshot has few branches' },
   { names: /^branch_descendants$/, may: ['sorts'], because: 'all of them are wanted, nearest first' },
-  { names: /^read_(\w+_)?events$/, may: ['sorts'], because: 'a page is put in order at its end' },
   { names: /^(load_document|list_documents)$/, may: ['sorts'], because: 'an agent has few of a kind' },
   { names: /^load_compactions$/, may: ['sorts'], because: 'an agent has few' },
   { names: /^snapshot_branches$/, may: ['sorts'], because: 'an agent has few snapshots' },
@@ -136,12 +135,13 @@ export const UNREACHED: Readonly<Record<string, readonly Unreached[]>> = {
         'load_context',
         'load_messages',
         'load_open_calls',
-        'load_todos of whom.ts',
+        'load_todos of lookup.ts',
         'load_tool_calls',
         'load_working_set',
       ],
       because: 'PostgreSQL loads with one statement, SQLite piece by piece',
     },
+    { names: ['living_leases'], because: 'it looks for the rows of renew_leases, once some were lost' },
     FINDINGS,
   ],
   postgres: [
@@ -150,9 +150,9 @@ export const UNREACHED: Readonly<Record<string, readonly Unreached[]>> = {
       because: "it looks at no table, and is asked only where a machine's clock was set",
     },
     {
-      names: ['renew_lease_patiently'],
+      names: ['living_leases', 'renew_lease_patiently'],
       because:
-        'it is renew_leases for one lease, without SKIP LOCKED, once others have locked its row for long',
+        'they look for the rows of renew_leases, once others have locked some of them, and wait for one',
     },
     {
       names: [

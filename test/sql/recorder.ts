@@ -1,8 +1,8 @@
 import type { SqlContext } from '../../src/sql/context.ts';
 import { Directory } from '../../src/sql/directory.ts';
-import type { Driver, Script } from '../../src/sql/driver.ts';
-import { render, type Shape, type Statement } from '../../src/sql/statement.ts';
-import type { SqlParam } from '../../src/sql/values.ts';
+import type { Driver, Script } from '../../src/sql/port/driver.ts';
+import { render, type Shape, type Statement } from '../../src/sql/port/statement.ts';
+import type { SqlParam } from '../../src/sql/port/values.ts';
 
 /** A statement as the database gets it. */
 export interface Recorded {

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { render } from '../../src/sql/port/statement.ts';
 import type { TableName } from '../../src/sql/schema/tables.ts';
-import { render } from '../../src/sql/statement.ts';
 import { WHOLE } from '../support/environment.ts';
 import { type Definition, definedStatements } from './definitions.ts';
 import { type Driven, drivePostgres, driveSqlite } from './open-for-plans.ts';
 import { UNREACHED, unexcused, unneededExceptions } from './plan-exceptions.ts';
 import type { Recorded } from './recorder.ts';
 
-vi.mock('../../src/sql/statement.ts', async (importOriginal) => {
+vi.mock('../../src/sql/port/statement.ts', async (importOriginal) => {
   const { registering } = await import('./definitions.ts');
   return registering(await importOriginal());
 });

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { PostgresStore } from '../../src/postgres/store.ts';
-import type { Driver } from '../../src/sql/driver.ts';
 import type { Engine } from '../../src/sql/engine.ts';
+import type { Driver } from '../../src/sql/port/driver.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import type { ExtendedStore } from '../../src/store/store.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';

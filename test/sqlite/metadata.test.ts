@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { statement } from '../../src/sql/port/statement.ts';
 import { metadataRows } from '../../src/sql/query/metadata-index.ts';
 import { Params } from '../../src/sql/query/params.ts';
 import { selectMatchingAgents } from '../../src/sql/query/session-search.ts';
-import { statement } from '../../src/sql/statement.ts';
 import { validateStatsFilter } from '../../src/store/validate-filter.ts';
 import { createAgent } from '../../src/testing/samples.ts';
 import { OpenSqliteStore } from '../sql/stores.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreUnavailableError } from '../../src/errors.ts';
-import { run, runBatch, type Script } from '../../src/sql/driver.ts';
-import { statement } from '../../src/sql/statement.ts';
+import { run, runBatch, type Script } from '../../src/sql/port/driver.ts';
+import { statement } from '../../src/sql/port/statement.ts';
 import { SqliteDriver } from '../../src/sqlite/driver.ts';
 import { loadBetterSqlite } from '../../src/sqlite/load.ts';
 import { modesOf } from '../../src/store/modes.ts';

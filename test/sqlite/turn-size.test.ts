@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TurnCommit } from '../../src/model/agent.ts';
 import { encodeMessages } from '../../src/model/encode-message.ts';
 import { findState } from '../../src/sql/agent-state.ts';
-import { commonLength } from '../../src/sql/nouns/messages.ts';
+import { commonLength } from '../../src/sql/read/messages.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import {
   answers,

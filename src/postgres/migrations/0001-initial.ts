@@ -1,4 +1,4 @@
-import type { Migration } from '../../sql/migration.ts';
+import type { Migration } from '../../sql/port/migration.ts';
 
 /** What 3.0.0-alpha.1 made. Released, so it never changes. */
 export const initial: Migration = {

@@ -1,6 +1,6 @@
 import type { PageSpec } from '../../store/validate-filter.ts';
 import { chainsOf } from '../chain.ts';
-import { headOf, type Whom } from '../whom.ts';
+import { headOf, type Whom } from '../lookup.ts';
 import type { Params } from './params.ts';
 
 /** Positions of a conversation (of messages or of calls) that an iterator's page is confined to: [from, to). */

@@ -1,9 +1,9 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
-import type { Dialect } from '../dialect.ts';
-import { firstKeys, orderBy } from '../key-ranges.ts';
-import type { SqlValue } from '../values.ts';
-import type { Whom } from '../whom.ts';
+import type { Whom } from '../lookup.ts';
+import type { Dialect } from '../port/dialect.ts';
+import { firstKeys, orderBy } from '../port/key-ranges.ts';
+import type { SqlValue } from '../port/values.ts';
 import { chainOf, EVERYTHING, type Window } from './chain.ts';
 import { boundedParts, messageAt, planTimeRange } from './conversation-times.ts';
 import { walkConversation } from './conversation-walk.ts';

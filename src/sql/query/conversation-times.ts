@@ -1,6 +1,6 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
-import type { Dialect } from '../dialect.ts';
-import type { Whom } from '../whom.ts';
+import type { Whom } from '../lookup.ts';
+import type { Dialect } from '../port/dialect.ts';
 import { chainOf, type Window } from './chain.ts';
 import { Params, type Query } from './params.ts';
 

@@ -1,5 +1,5 @@
-import { type Driver, run, type Shapes } from '../driver.ts';
-import type { Shape } from '../statement.ts';
+import { type Driver, run, type Shapes } from '../port/driver.ts';
+import type { Shape } from '../port/statement.ts';
 
 export type Reads = Pick<Driver, 'dialect' | 'read'>;
 

@@ -1,6 +1,6 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
-import type { Dialect } from '../dialect.ts';
-import type { KeyRanges, Range } from '../key-ranges.ts';
+import type { Dialect } from '../port/dialect.ts';
+import type { KeyRanges, Range } from '../port/key-ranges.ts';
 import { KIND_CONDITIONS, OWNED } from '../schema/indexes.ts';
 import { ROLE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';

@@ -4,7 +4,7 @@ import type { Paged } from '../../store/paged.ts';
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import { number, parseJson } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { SqlValue } from '../values.ts';
+import type { SqlValue } from '../port/values.ts';
 import { readConversation } from './conversation-messages.ts';
 import { MESSAGE_KEY_PLACES, planMessages } from './message-keys.ts';
 import { iterateRecords, queryRecords, type RecordSource } from './record-query.ts';

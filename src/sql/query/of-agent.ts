@@ -1,7 +1,7 @@
 import { AgentNotFoundError } from '../../errors.ts';
 import type { SqlContext } from '../context.ts';
-import type { SqlValue } from '../values.ts';
-import { exists, ofAgent, type Whom } from '../whom.ts';
+import { exists, ofAgent, type Whom } from '../lookup.ts';
+import type { SqlValue } from '../port/values.ts';
 import type { Query } from './params.ts';
 
 /** What a query asks of an agent that doesn't exist is not there. */

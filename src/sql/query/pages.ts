@@ -1,5 +1,5 @@
-import type { Dialect } from '../dialect.ts';
-import type { SqlValue } from '../values.ts';
+import type { Dialect } from '../port/dialect.ts';
+import type { SqlValue } from '../port/values.ts';
 
 const FIRST_PAGE = 64;
 const MAX_PAGE = 1_024;

@@ -1,6 +1,6 @@
-import { run, type Script } from '../driver.ts';
-import { composedOfArrays, type Statement } from '../statement.ts';
-import type { SqlValue } from '../values.ts';
+import { run, type Script } from '../port/driver.ts';
+import { composedOfArrays, type Statement } from '../port/statement.ts';
+import type { SqlValue } from '../port/values.ts';
 
 /** A statement that reads, with its values. */
 export interface Query {

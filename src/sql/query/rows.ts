@@ -1,6 +1,6 @@
 import type { SortOrder } from '../../store/filters.ts';
 import { number } from '../codec.ts';
-import type { SqlValue } from '../values.ts';
+import type { SqlValue } from '../port/values.ts';
 import type { Position } from './bounds.ts';
 
 /** `places`: where the key's columns are in a row. */

@@ -1,9 +1,9 @@
 import type { SessionQuery } from '../../store/validate-filter.ts';
 import { INFO_COLUMNS, number } from '../codec.ts';
-import type { Dialect } from '../dialect.ts';
-import type { Driver } from '../driver.ts';
 import type { AgentKeys } from '../keys.ts';
-import type { SqlValue } from '../values.ts';
+import type { Dialect } from '../port/dialect.ts';
+import type { Driver } from '../port/driver.ts';
+import type { SqlValue } from '../port/values.ts';
 import { Params } from './params.ts';
 
 /** How sessions are ordered: the instant and the agent's key, as its table calls them. */

@@ -1,9 +1,9 @@
 import type { SessionQuery, StatsQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
-import type { Dialect } from '../dialect.ts';
-import type { Driver } from '../driver.ts';
-import { orderBy, plannedLimit } from '../key-ranges.ts';
-import type { SqlValue } from '../values.ts';
+import type { Dialect } from '../port/dialect.ts';
+import type { Driver } from '../port/driver.ts';
+import { orderBy, plannedLimit } from '../port/key-ranges.ts';
+import type { SqlValue } from '../port/values.ts';
 import type { Position } from './bounds.ts';
 import { HEAVY_ROWS, heavyReads, type Reads, readsOf } from './heavy.ts';
 import { Params, type Query } from './params.ts';

@@ -1,7 +1,7 @@
 import type { MetadataMatch } from '../../store/metadata-filter.ts';
 import type { SessionQuery } from '../../store/validate-filter.ts';
-import type { Dialect } from '../dialect.ts';
-import { orderBy } from '../key-ranges.ts';
+import type { Dialect } from '../port/dialect.ts';
+import { orderBy } from '../port/key-ranges.ts';
 import { compare, type Position } from './bounds.ts';
 import type { Params } from './params.ts';
 import { sessionKey } from './session-rows.ts';

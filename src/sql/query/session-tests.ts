@@ -1,6 +1,6 @@
 import type { MetadataMatch } from '../../store/metadata-filter.ts';
 import type { StatsQuery } from '../../store/validate-filter.ts';
-import type { Dialect } from '../dialect.ts';
+import type { Dialect } from '../port/dialect.ts';
 import { STATUS_CODES } from '../schema/tables.ts';
 import { metadataContained, metadataRow } from './metadata-index.ts';
 import type { Params } from './params.ts';

@@ -1,8 +1,8 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import { chainsOf } from '../chain.ts';
-import type { Dialect } from '../dialect.ts';
+import { headOf, type Whom } from '../lookup.ts';
+import type { Dialect } from '../port/dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
-import { headOf, type Whom } from '../whom.ts';
 import { Params, type Query } from './params.ts';
 import { selectMatchingAgents } from './session-search.ts';
 

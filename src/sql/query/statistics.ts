@@ -3,13 +3,13 @@ import type { AgentStats, LatencyPercentiles, TokenTotals } from '../../store/fi
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import { number, STATES } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Driver, Script } from '../driver.ts';
 import { exactText, isDigest } from '../index-key.ts';
+import { ofAgent } from '../lookup.ts';
+import type { Driver, Script } from '../port/driver.ts';
+import { statementOfValues } from '../port/statement.ts';
+import type { SqlValue } from '../port/values.ts';
+import { Union, type UnionPart, type ValueType } from '../read/union.ts';
 import { OWNED } from '../schema/indexes.ts';
-import { statementOfValues } from '../statement.ts';
-import { Union, type UnionPart, type ValueType } from '../union.ts';
-import type { SqlValue } from '../values.ts';
-import { ofAgent } from '../whom.ts';
 import { ask } from './params.ts';
 import {
   agentsMatching,

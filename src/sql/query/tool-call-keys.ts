@@ -1,9 +1,9 @@
 import { isTerminal } from '../../model/tool-call.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { RECORD_COLUMNS } from '../codec.ts';
-import type { Dialect } from '../dialect.ts';
 import { indexKey } from '../index-key.ts';
-import type { KeyRanges, Range } from '../key-ranges.ts';
+import type { Dialect } from '../port/dialect.ts';
+import type { KeyRanges, Range } from '../port/key-ranges.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { STATE_CODES } from '../schema/tables.ts';
 import { boundsOf, type Position } from './bounds.ts';

@@ -4,7 +4,7 @@ import type { Paged } from '../../store/paged.ts';
 import type { ToolCallQuery } from '../../store/validate-filter.ts';
 import { decodeRecord } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { SqlValue } from '../values.ts';
+import type { SqlValue } from '../port/values.ts';
 import { readConversationCalls } from './conversation-calls.ts';
 import { iterateRecords, queryRecords, type RecordSource } from './record-query.ts';
 import { AGENT_ID_PLACE, CALL_KEY_PLACES, planToolCalls } from './tool-call-keys.ts';

@@ -1,4 +1,4 @@
-import type { Migration } from '../../sql/migration.ts';
+import type { Migration } from '../../sql/port/migration.ts';
 
 /**
  * Every commit and every lease of 3.0.0-alpha.1 names `lease_holder`: under its new name they fail instead of

@@ -1,0 +1,94 @@
+import { AgentNotFoundError } from '../errors.ts';
+import type { SqlContext } from './context.ts';
+import type { AgentKeys } from './keys.ts';
+import { type Driver, run, type Script } from './port/driver.ts';
+import { type Statement, statementOfArrays } from './port/statement.ts';
+import type { SqlValue } from './port/values.ts';
+
+/**
+ * The agent that is read: by its keys where they are remembered, else by its id, as a part of the same
+ * statement. Looking the keys up first would be a round trip more.
+ */
+export type Whom = AgentKeys | { readonly agentId: string };
+
+/** An agent's head as a table expression, called `h`, and the condition that it is this one. */
+export interface HeadSource {
+  readonly from: string;
+  readonly where: string;
+}
+
+/** `bind` gives the place of a value. */
+export function headOf(whom: Whom, bind: (value: SqlValue) => string): HeadSource {
+  if ('tree' in whom) {
+    return { from: '{heads} AS h', where: `h.tree = ${bind(whom.tree)} AND h.agent = ${bind(whom.agent)}` };
+  }
+  return {
+    from: '{directory} AS d JOIN {heads} AS h ON h.tree = d.tree AND h.agent = d.agent',
+    where: `d.agent_id = ${bind(whom.agentId)}`,
+  };
+}
+
+/** A statement of one agent, for either way to say which: `bind` gives the places of the further values. */
+export class AgentStatement {
+  readonly #byKeys: Statement<'arrays'>;
+  readonly #byId: Statement<'arrays'>;
+
+  constructor(name: string, text: (head: HeadSource, bind: () => string) => string) {
+    const build = (whom: Whom) => {
+      let count = 0;
+      const bind = () => {
+        count += 1;
+        return `$${count}`;
+      };
+      return statementOfArrays(name, text(headOf(whom, bind), bind));
+    };
+    this.#byKeys = build({ tree: 0, agent: 0 });
+    this.#byId = build({ agentId: '' });
+  }
+
+  read(driver: Driver, whom: Whom, values: readonly SqlValue[] = []): Promise<SqlValue[][]> {
+    const { statement, params } = this.#for(whom, values);
+    return driver.read(statement, params);
+  }
+
+  run(whom: Whom): Script<SqlValue[][]> {
+    const { statement, params } = this.#for(whom, []);
+    return run(statement, params);
+  }
+
+  #for(whom: Whom, values: readonly SqlValue[]) {
+    return 'tree' in whom
+      ? { statement: this.#byKeys, params: [whom.tree, whom.agent, ...values] }
+      : { statement: this.#byId, params: [whom.agentId, ...values] };
+  }
+}
+
+const EXISTS = new AgentStatement(
+  'head_exists',
+  ({ from, where }) => `SELECT h.agent FROM ${from} WHERE ${where}`,
+);
+
+/** An empty answer doesn't say whether the agent is there. */
+export async function exists(driver: Driver, whom: Whom): Promise<boolean> {
+  return (await EXISTS.read(driver, whom)).length > 0;
+}
+
+/**
+ * Runs a read that answers `undefined` when there is no such agent: again by the id where remembered keys
+ * lead nowhere, because the agent may have been deleted and created anew.
+ */
+export async function ofAgent<T>(
+  { directory }: SqlContext,
+  agentId: string,
+  read: (whom: Whom) => Promise<T | undefined>,
+): Promise<T> {
+  const keys = directory.recall(agentId);
+  if (keys) {
+    const found = await read(keys);
+    if (found !== undefined) return found;
+    directory.forget(agentId);
+  }
+  const found = await read({ agentId });
+  if (found === undefined) throw new AgentNotFoundError(agentId);
+  return found;
+}
