@@ -1,7 +1,8 @@
 import type { LanguageModelV3, LanguageModelV3StreamPart } from '@ai-sdk/provider';
 import { jsonSchema } from 'ai';
 import { Agent } from '../src/agent/agent.ts';
-import { defineTool, type Tool } from '../src/agent/tool.ts';
+import { defineTool } from '../src/agent/define-tool.ts';
+import type { Tool } from '../src/agent/tool.ts';
 import type { ContentBlock } from '../src/model/message.ts';
 import type { Store } from '../src/store/store.ts';
 import type { Turn } from './turns.ts';

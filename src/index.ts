@@ -1,6 +1,14 @@
 export { Agent } from './agent/agent.ts';
-export type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent/agent-options.ts';
+export type {
+  CreateOptions,
+  FollowOptions,
+  OpenOptions,
+  ResumeOptions,
+  TurnOptions,
+} from './agent/agent-options.ts';
 export type { CompactionResult } from './agent/compaction.ts';
+export type { InferInput, ToolDefinition } from './agent/define-tool.ts';
+export { defineTool } from './agent/define-tool.ts';
 export {
   AgentBusyError,
   AgentClosedError,
@@ -11,19 +19,11 @@ export {
   SlowReaderError,
   TurnInterruptedError,
 } from './agent/errors.ts';
-export { type FollowOptions, followAgent } from './agent/follow.ts';
+export { followAgent } from './agent/follow.ts';
 export type { LanguageModel } from './agent/model.ts';
 export type { AgentStreamPart, PartOf, TokenUsage, TurnStatus } from './agent/stream-part.ts';
 export type { AgentTemplate, ModelSettings, StepChanges, StepView } from './agent/template.ts';
-export {
-  type ApprovalContext,
-  defineTool,
-  type InferInput,
-  type SdkTool,
-  type Tool,
-  type ToolDefinition,
-  type ToolSet,
-} from './agent/tool.ts';
+export type { ApprovalContext, SdkTool, Tool, ToolSet } from './agent/tool.ts';
 export type { SpawnOptions, ToolContext } from './agent/tool-context.ts';
 export { fromModelMessages } from './agent/translate/from-model-messages.ts';
 export type {
@@ -35,8 +35,9 @@ export type {
 export type { LeftOut, PromptOptions } from './agent/translate/to-model-messages.ts';
 export { toModelMessages } from './agent/translate/to-model-messages.ts';
 export type { UIMessage, UIMessageChunk, UIMessageMetadata } from './agent/translate/ui-message.ts';
-export { toUIMessages, type UIMessagesOptions } from './agent/translate/ui-messages.ts';
-export { toUIMessageStream, type UIMessageStreamOptions } from './agent/translate/ui-stream.ts';
+export { toUIMessages } from './agent/translate/ui-messages.ts';
+export type { UIMessageStreamOptions, UIMessagesOptions } from './agent/translate/ui-options.ts';
+export { toUIMessageStream } from './agent/translate/ui-stream.ts';
 export type { TurnResult } from './agent/turn.ts';
 export {
   AgentExistsError,

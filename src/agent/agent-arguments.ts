@@ -1,17 +1,21 @@
 import { ValidationError } from '../errors.ts';
 import { isAbortSignal, ownSignal } from '../model/foreign.ts';
-import { checkObject, describe } from '../model/ids.ts';
+import { describe } from '../model/ids.ts';
 import { reading } from '../model/json.ts';
 import { fieldsOf, knownKeys } from '../model/known-keys.ts';
-import { listOf } from '../model/lists.ts';
 import { checkLeaseOptions } from '../store/arguments.ts';
 import type { AgentLease, ExtendedStore, Store } from '../store/store.ts';
-import type { CreateOptions, OpenOptions, ResumeOptions, TurnOptions } from './agent-options.ts';
-import type { FollowOptions } from './follow.ts';
+import type {
+  CreateOptions,
+  FollowOptions,
+  OpenOptions,
+  ResumeOptions,
+  TurnOptions,
+} from './agent-options.ts';
+import { checkObjects } from './check-objects.ts';
 import type { SpawnOptions } from './tool-context.ts';
 import type { PromptOptions } from './translate/sendable-part.ts';
-import type { UIMessagesOptions } from './translate/ui-messages.ts';
-import type { UIMessageStreamOptions } from './translate/ui-stream.ts';
+import type { UIMessageStreamOptions, UIMessagesOptions } from './translate/ui-options.ts';
 
 /** Who and why: what may be said of a decision beside the decision. */
 export interface DecisionNote {
@@ -186,14 +190,6 @@ export function checkWatchable(store: unknown): void {
   checkStore(store);
   if (reading('store', () => typeof (store as Partial<ExtendedStore>).watch === 'function')) return;
   throw new ValidationError('store', "can't be watched; a SqliteStore or a PostgresStore can");
-}
-
-/** A list of objects, copied. */
-export function checkObjects<T extends object>(field: string, list: readonly T[]): T[] {
-  return reading(field, () => {
-    if (!Array.isArray(list)) throw new ValidationError(field, `must be an array, not ${describe(list)}`);
-    return listOf<T>(field, list, (item, name) => checkObject(name, item));
-  });
 }
 
 function checkFunction(field: string, value: unknown): void {

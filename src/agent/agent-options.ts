@@ -60,3 +60,11 @@ export interface TurnOptions {
   /** What to do while another turn runs. Default: 'reject', with `AgentBusyError`. */
   whenBusy?: 'reject' | 'queue' | undefined;
 }
+
+/** Options of `followAgent`. */
+export interface FollowOptions {
+  /** The cursor of the last part that was seen: goes on after it. Default: the beginning of the turn under way. */
+  since?: number | undefined;
+  /** Ends the iteration. */
+  signal?: AbortSignal | undefined;
+}

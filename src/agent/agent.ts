@@ -29,11 +29,13 @@ import { notMade, orNotMade } from './not-made.ts';
 import { orAborted } from './or-aborted.ts';
 import { parseOutput } from './output.ts';
 import { PartStream } from './part-stream.ts';
+import type { ReadyTemplate } from './ready-template.ts';
+import { readyTemplate } from './ready-template.ts';
 import { recover } from './recover.ts';
 import { loadSdk } from './sdk.ts';
 import { type OpenHelper, spawner } from './spawn.ts';
 import type { AgentStreamPart } from './stream-part.ts';
-import { type AgentTemplate, type ReadyTemplate, readyTemplate } from './template.ts';
+import type { AgentTemplate } from './template.ts';
 import type { Turn, TurnResult } from './turn.ts';
 import { TurnQueue } from './turn-queue.ts';
 

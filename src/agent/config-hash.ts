@@ -1,7 +1,8 @@
 import { sha256 } from '../model/crypto.ts';
+import type { ReadyTemplate } from './ready-template.ts';
 import type { Sdk } from './sdk.ts';
 import { inputJsonSchema } from './sdk-tools.ts';
-import type { ModelSettings, ReadyTemplate } from './template.ts';
+import type { ModelSettings } from './template.ts';
 import type { SystemModelMessage } from './translate/model-message.ts';
 
 const toolHashes = new WeakMap<ReadyTemplate['tools'], Promise<string>>();

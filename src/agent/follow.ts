@@ -1,16 +1,9 @@
 import { validateAgentId } from '../model/ids.ts';
 import type { ExtendedStore } from '../store/store.ts';
 import { checkFollowOptions, checkWatchable } from './agent-arguments.ts';
+import type { FollowOptions } from './agent-options.ts';
 import type { AgentStreamPart } from './stream-part.ts';
 import { isAnswerDelta, isTurnEvent, TurnReader } from './turn-reader.ts';
-
-/** Options of `followAgent`. */
-export interface FollowOptions {
-  /** The cursor of the last part that was seen: goes on after it. Default: the beginning of the turn under way. */
-  since?: number | undefined;
-  /** Ends the iteration. */
-  signal?: AbortSignal | undefined;
-}
 
 /**
  * A turn's parts as `agent.stream` gives them, for any other process, and for a reader who lost the

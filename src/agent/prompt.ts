@@ -1,6 +1,6 @@
 import type { Message } from '../model/message.ts';
 import type { LanguageModel } from './model.ts';
-import type { ReadyTemplate } from './template.ts';
+import type { ReadyTemplate } from './ready-template.ts';
 import type { ModelMessage } from './translate/model-message.ts';
 import type { LeftOut } from './translate/sendable-part.ts';
 import { toModelMessages } from './translate/to-model-messages.ts';

@@ -1,7 +1,7 @@
 import type { ToolCallUpdate } from '../model/tool-call.ts';
 import { isOpen, type Journal, type StepCall } from './journal.ts';
+import type { ReadyTemplate } from './ready-template.ts';
 import { asksTool, inOneMessage, resultsMessage } from './results.ts';
-import type { ReadyTemplate } from './template.ts';
 
 /**
  * Puts an agent in order whose process died in the middle of a step. Nobody knows whether a call that had

@@ -2,11 +2,11 @@ import { ValidationError } from '../errors.ts';
 import type { Message, ToolResultBlock } from '../model/message.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
+import type { KnownTool } from './known-tools.ts';
 import { orAborted } from './or-aborted.ts';
+import type { ReadyTemplate } from './ready-template.ts';
 import { loadSdk } from './sdk.ts';
 import { checkedOutput } from './sendable.ts';
-import type { ReadyTemplate } from './template.ts';
-import type { KnownTool } from './tool.ts';
 import type { ToolResultOutput } from './translate/model-message.ts';
 import { contentOf } from './translate/tool-output.ts';
 

@@ -1,6 +1,6 @@
 import { messageOf } from './failure.ts';
+import type { KnownTool } from './known-tools.ts';
 import type { Sdk } from './sdk.ts';
-import type { KnownTool } from './tool.ts';
 
 const schemas = new WeakMap<object, Promise<SdkSchema>>();
 

@@ -5,11 +5,11 @@ import type { ToolCallUpdate } from '../model/tool-call.ts';
 import type { StepAnswer } from './ask-model.ts';
 import { messageOf } from './failure.ts';
 import type { StepCall } from './journal.ts';
+import type { KnownTool } from './known-tools.ts';
 import { orAborted } from './or-aborted.ts';
 import { promptOf } from './prompt.ts';
 import { loadSdk } from './sdk.ts';
 import { parseInput } from './sdk-tools.ts';
-import type { KnownTool } from './tool.ts';
 import type { Notice, Turn } from './turn.ts';
 
 /** What is stored of an answer's calls together with the answer. */

@@ -2,8 +2,8 @@ import type { CommitResult, NewEvent, TurnCommit } from '../model/agent.ts';
 import type { ToolCallRecord } from '../model/tool-call.ts';
 import type { Journal, StepCall } from './journal.ts';
 import type { LanguageModel } from './model.ts';
+import type { ReadyTemplate } from './ready-template.ts';
 import type { AgentStreamPart, TokenUsage, TurnStatus } from './stream-part.ts';
-import type { ReadyTemplate } from './template.ts';
 import type { ToolContext } from './tool-context.ts';
 
 /** How a turn ended, and what it said. */

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type FollowOptions, followAgent } from '../../src/agent/follow.ts';
+import type { FollowOptions } from '../../src/agent/agent-options.ts';
+import { followAgent } from '../../src/agent/follow.ts';
 import type { AgentStreamPart } from '../../src/agent/stream-part.ts';
 import type { AnswerDelta } from '../../src/agent/turn-reader.ts';
 import { AgentNotFoundError, ValidationError } from '../../src/errors.ts';

@@ -13,18 +13,9 @@ import { filePart, isMediaBlock } from './media.ts';
 import type { ModelProviderOptions } from './model-message.ts';
 import { isReasoning, isText, isToolResult, isToolUse } from './model-part.ts';
 import type { UIFilePart, UIMessage, UIMessagePart } from './ui-message.ts';
+import type { UIMessagesOptions } from './ui-options.ts';
 import { type CallSoFar, toolPart } from './ui-tool-part.ts';
 import { isObject, optionsOf } from './values.ts';
-
-/** Options of `toUIMessages`. */
-export interface UIMessagesOptions {
-  /** The agent's tool calls (`store.loadToolCallRecords`): what they gave, and how their approvals stand. */
-  toolCalls?: readonly ToolCallRecord[] | undefined;
-  /** `seq` of the first message, for a part of a conversation. Default: 0. */
-  firstSeq?: number | undefined;
-  /** The id of a UI message, by the `seq` of its first message. Default: `msg-<seq>`. */
-  idOf?: ((seq: number) => string) | undefined;
-}
 
 /**
  * Stored messages as `useChat` keeps them. An answer with all its steps, and the results of their tools, is

@@ -5,24 +5,7 @@ import { checkUIStreamOptions } from '../agent-arguments.ts';
 import type { AgentStreamPart } from '../stream-part.ts';
 import { ChunkWriter, maskedError } from './ui-chunks.ts';
 import type { UIMessageChunk } from './ui-message.ts';
-
-/** Options of `toUIMessageStream`. */
-export interface UIMessageStreamOptions {
-  /**
-   * Id of the message that the parts belong to. For a turn that goes on after an approval, the id of the
-   * assistant message with the call. Default: the reader makes one up.
-   */
-  messageId?: string | undefined;
-  /**
-   * The text that a reader is shown for an error. Default: `An error occurred.` for a turn that fails, and
-   * for a failed tool what the model was told.
-   */
-  onError?: ((error: unknown) => string) | undefined;
-  /** Default: true. */
-  sendReasoning?: boolean | undefined;
-  /** Default: false. */
-  sendSources?: boolean | undefined;
-}
+import type { UIMessageStreamOptions } from './ui-options.ts';
 
 /**
  * A turn as a stream of the chunks that `useChat` reads. The message's metadata always has the cursor of the

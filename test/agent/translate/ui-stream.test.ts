@@ -9,7 +9,8 @@ import { describe, expect, it } from 'vitest';
 import type { AgentStreamPart } from '../../../src/agent/stream-part.ts';
 import type { UIMessageChunk } from '../../../src/agent/translate/ui-message.ts';
 import { toUIMessages } from '../../../src/agent/translate/ui-messages.ts';
-import { toUIMessageStream, type UIMessageStreamOptions } from '../../../src/agent/translate/ui-stream.ts';
+import type { UIMessageStreamOptions } from '../../../src/agent/translate/ui-options.ts';
+import { toUIMessageStream } from '../../../src/agent/translate/ui-stream.ts';
 
 const call = { toolCallId: 'a', toolName: 'read', input: { path: 'x' }, callSeq: 3 };
 const usage = { inputTokens: 1 };
