@@ -99,7 +99,7 @@ function hasBegun(turn: Turn, call: StepCall): boolean {
   return call.state === 'executing' && !turn.cleared.has(call.callSeq);
 }
 
-/** Calls the tool. A tool that doesn't heed its signal is left behind when its time is up. */
+/** Calls the tool. A tool that ignores its signal is left behind when its time is up. */
 async function execute(
   turn: Turn,
   tool: KnownTool,

@@ -2,7 +2,7 @@ import type { AgentState } from './agent-state.ts';
 import { ChainWalk, type Segment } from './chain.ts';
 import { number, numberOrNull } from './codec.ts';
 import type { AgentKeys } from './keys.ts';
-import { AgentStatement, type Whom } from './lookup.ts';
+import { AgentStatement, type Lookup } from './lookup.ts';
 import { run, type Script } from './port/driver.ts';
 import { statementOfArrays } from './port/statement.ts';
 import type { SqlValue } from './port/values.ts';
@@ -29,8 +29,8 @@ const ANCESTOR = statementOfArrays(
  * A look-up for each branch, which, where statements cost little, is less than a recursive query costs before its
  * first row. Most agents have one branch.
  */
-export function* findConversation(whom: Whom): Script<Conversation | undefined> {
-  const [own] = yield* OWN.run(whom);
+export function* findConversation(lookup: Lookup): Script<Conversation | undefined> {
+  const [own] = yield* OWN.run(lookup);
   if (!own) return undefined;
   const keys = { tree: number(own[0]), agent: number(own[1]) };
   const messageCount = number(own[2]);

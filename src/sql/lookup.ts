@@ -9,7 +9,7 @@ import type { SqlValue } from './port/values.ts';
  * The agent that is read: by its keys where they are remembered, else by its id, as a part of the same
  * statement. Looking the keys up first would be a round trip more.
  */
-export type Whom = AgentKeys | { readonly agentId: string };
+export type Lookup = AgentKeys | { readonly agentId: string };
 
 /** An agent's head as a table expression, called `h`, and the condition that it is this one. */
 export interface HeadSource {
@@ -18,13 +18,16 @@ export interface HeadSource {
 }
 
 /** `bind` gives the place of a value. */
-export function headOf(whom: Whom, bind: (value: SqlValue) => string): HeadSource {
-  if ('tree' in whom) {
-    return { from: '{heads} AS h', where: `h.tree = ${bind(whom.tree)} AND h.agent = ${bind(whom.agent)}` };
+export function headOf(lookup: Lookup, bind: (value: SqlValue) => string): HeadSource {
+  if ('tree' in lookup) {
+    return {
+      from: '{heads} AS h',
+      where: `h.tree = ${bind(lookup.tree)} AND h.agent = ${bind(lookup.agent)}`,
+    };
   }
   return {
     from: '{directory} AS d JOIN {heads} AS h ON h.tree = d.tree AND h.agent = d.agent',
-    where: `d.agent_id = ${bind(whom.agentId)}`,
+    where: `d.agent_id = ${bind(lookup.agentId)}`,
   };
 }
 
@@ -34,32 +37,32 @@ export class AgentStatement {
   readonly #byId: Statement<'arrays'>;
 
   constructor(name: string, text: (head: HeadSource, bind: () => string) => string) {
-    const build = (whom: Whom) => {
+    const build = (lookup: Lookup) => {
       let count = 0;
       const bind = () => {
         count += 1;
         return `$${count}`;
       };
-      return statementOfArrays(name, text(headOf(whom, bind), bind));
+      return statementOfArrays(name, text(headOf(lookup, bind), bind));
     };
     this.#byKeys = build({ tree: 0, agent: 0 });
     this.#byId = build({ agentId: '' });
   }
 
-  read(driver: Driver, whom: Whom, values: readonly SqlValue[] = []): Promise<SqlValue[][]> {
-    const { statement, params } = this.#for(whom, values);
+  read(driver: Driver, lookup: Lookup, values: readonly SqlValue[] = []): Promise<SqlValue[][]> {
+    const { statement, params } = this.#for(lookup, values);
     return driver.read(statement, params);
   }
 
-  run(whom: Whom): Script<SqlValue[][]> {
-    const { statement, params } = this.#for(whom, []);
+  run(lookup: Lookup): Script<SqlValue[][]> {
+    const { statement, params } = this.#for(lookup, []);
     return run(statement, params);
   }
 
-  #for(whom: Whom, values: readonly SqlValue[]) {
-    return 'tree' in whom
-      ? { statement: this.#byKeys, params: [whom.tree, whom.agent, ...values] }
-      : { statement: this.#byId, params: [whom.agentId, ...values] };
+  #for(lookup: Lookup, values: readonly SqlValue[]) {
+    return 'tree' in lookup
+      ? { statement: this.#byKeys, params: [lookup.tree, lookup.agent, ...values] }
+      : { statement: this.#byId, params: [lookup.agentId, ...values] };
   }
 }
 
@@ -69,8 +72,8 @@ const EXISTS = new AgentStatement(
 );
 
 /** An empty answer doesn't say whether the agent is there. */
-export async function exists(driver: Driver, whom: Whom): Promise<boolean> {
-  return (await EXISTS.read(driver, whom)).length > 0;
+export async function exists(driver: Driver, lookup: Lookup): Promise<boolean> {
+  return (await EXISTS.read(driver, lookup)).length > 0;
 }
 
 /**
@@ -80,7 +83,7 @@ export async function exists(driver: Driver, whom: Whom): Promise<boolean> {
 export async function ofAgent<T>(
   { directory }: SqlContext,
   agentId: string,
-  read: (whom: Whom) => Promise<T | undefined>,
+  read: (lookup: Lookup) => Promise<T | undefined>,
 ): Promise<T> {
   const keys = directory.recall(agentId);
   if (keys) {

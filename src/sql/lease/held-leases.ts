@@ -230,13 +230,13 @@ export class HeldLeases {
     const answer = await renewal(leases.map(({ grant }) => grant)).catch(() => undefined);
     for (const held of leases) {
       held.renewing = false;
-      this.#settle(held, answer?.get(held.grant), asked);
+      this.#takeAnswer(held, answer?.get(held.grant), asked);
       if (this.#held.has(held)) this.#wake(Math.min(held.renewAt, held.deadline.monotonic));
     }
   }
 
   /** `answer`: until when the lease lives now; `busy`: it was held up; undefined: nobody knows. */
-  #settle(held: Held, answer: Renewal | undefined, asked: Reading): void {
+  #takeAnswer(held: Held, answer: Renewal | undefined, asked: Reading): void {
     const { ttlMs } = held.grant;
     if (answer === 'lost') {
       this.#drop(held, 'it was lost: taken over, or its agent was deleted');

@@ -1,6 +1,6 @@
 import type { PageSpec } from '../../store/validate-filter.ts';
 import { chainsOf } from '../chain.ts';
-import { headOf, type Whom } from '../lookup.ts';
+import { headOf, type Lookup } from '../lookup.ts';
 import type { Params } from './params.ts';
 
 /** Positions of a conversation (of messages or of calls) that an iterator's page is confined to: [from, to). */
@@ -20,8 +20,8 @@ export function windowAfter(position: number, order: PageSpec['order']): Window 
  * At once: the chain of a conversation, as a part of the query itself. A query of one agent is one round trip then. The head is read first: its tree, as a given one, would
  * seem to have few branches, and all of them were read.
  */
-export function chainOf(whom: Whom, params: Params): string {
-  const head = headOf(whom, params.bind);
+export function chainOf(lookup: Lookup, params: Params): string {
+  const head = headOf(lookup, params.bind);
   const chain = chainsOf({ from: 'own AS h', carry: ['message_count'] });
   return `own AS MATERIALIZED (SELECT h.* FROM ${head.from} WHERE ${head.where}), chain AS (${chain})`;
 }

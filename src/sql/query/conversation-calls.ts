@@ -4,7 +4,7 @@ import type { Segment } from '../chain.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
 import { findConversation } from '../conversation.ts';
-import type { Whom } from '../lookup.ts';
+import type { Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import { run, type Script } from '../port/driver.ts';
 import { firstKeys, type KeyRanges, orderBy, type Range } from '../port/key-ranges.ts';
@@ -23,14 +23,14 @@ import { callConditions, RECORD } from './tool-call-keys.ts';
  */
 export async function readConversationCalls(
   context: SqlContext,
-  whom: Whom,
+  lookup: Lookup,
   query: ToolCallQuery,
   window: Window = EVERYTHING,
 ): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
   const rows = driver.dialect.readsAtOnce
-    ? await readOfAgent(context, whom, planCalls(driver.dialect, whom, query, window))
-    : await driver.snapshot(() => walkCalls(driver.dialect, whom, query, window));
+    ? await readOfAgent(context, lookup, planCalls(driver.dialect, lookup, query, window))
+    : await driver.snapshot(() => walkCalls(driver.dialect, lookup, query, window));
   return rows && sortRows(rows, [0], query.order);
 }
 
@@ -59,9 +59,9 @@ function callsOf(branch: string, tree: string, query: ToolCallQuery, window: Win
   return { index, where };
 }
 
-function planCalls(dialect: Dialect, whom: Whom, query: ToolCallQuery, window: Window): Query {
+function planCalls(dialect: Dialect, lookup: Lookup, query: ToolCallQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf(whom, params);
+  const chain = chainOf(lookup, params);
   const { index, where } = callsOf('c.branch', 'c.tree', query, window, params);
   const own = 'own.tree = r.tree AND own.branch = n.branch AND own.call_seq = r.call_seq';
   const nearest = [
@@ -93,11 +93,11 @@ const FETCH = statementOfArrays(
 
 function* walkCalls(
   dialect: Dialect,
-  whom: Whom,
+  lookup: Lookup,
   query: ToolCallQuery,
   window: Window,
 ): Script<SqlValue[][] | undefined> {
-  const state = yield* findConversation(whom);
+  const state = yield* findConversation(lookup);
   if (!state) return undefined;
   const { keys } = state;
   const [own] = state.chain;
@@ -116,8 +116,8 @@ function* walkCalls(
       if (!replaced.has(callSeq)) found.push({ branch, callSeq });
     }
     if (parent === null) break;
-    const settled = query.order === 'desc' ? found.filter(({ callSeq }) => callSeq >= callLo).length : 0;
-    if (settled >= wanted) break;
+    const complete = query.order === 'desc' ? found.filter(({ callSeq }) => callSeq >= callLo).length : 0;
+    if (complete >= wanted) break;
     const copies = yield* run(OWN_COPIES, [keys.tree, branch, callLo]);
     for (const callSeq of copies) replaced.add(number(callSeq));
   }

@@ -1,6 +1,6 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
-import type { Whom } from '../lookup.ts';
+import type { Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import { firstKeys, orderBy } from '../port/key-ranges.ts';
 import type { SqlValue } from '../port/values.ts';
@@ -19,27 +19,27 @@ import { sortRows } from './rows.ts';
  */
 export async function readConversation(
   context: SqlContext,
-  whom: Whom,
+  lookup: Lookup,
   query: MessageQuery,
   window: Window = EVERYTHING,
 ): Promise<SqlValue[][] | undefined> {
   const { driver } = context;
   const rows = driver.dialect.readsAtOnce
-    ? await readOfAgent(context, whom, planConversation(driver.dialect, whom, query, window))
-    : await driver.snapshot(() => walkConversation(driver.dialect, whom, query, window));
+    ? await readOfAgent(context, lookup, planConversation(driver.dialect, lookup, query, window))
+    : await driver.snapshot(() => walkConversation(driver.dialect, lookup, query, window));
   return rows && sortRows(rows, [0], query.order);
 }
 
-function planConversation(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
-  if (isUnfiltered(query)) return planPositions(dialect, whom, query, window);
+function planConversation(dialect: Dialect, lookup: Lookup, query: MessageQuery, window: Window): Query {
+  if (isUnfiltered(query)) return planPositions(dialect, lookup, query, window);
   return isByTime(query)
-    ? planTimeRange(dialect, whom, query, window)
-    : planMatches(dialect, whom, query, window);
+    ? planTimeRange(dialect, lookup, query, window)
+    : planMatches(dialect, lookup, query, window);
 }
 
-function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
+function planPositions(dialect: Dialect, lookup: Lookup, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf(whom, params);
+  const chain = chainOf(lookup, params);
   const offset = params.bind(query.offset);
   const length = params.bind(query.limit);
   let from: string;
@@ -67,9 +67,9 @@ function planPositions(dialect: Dialect, whom: Whom, query: MessageQuery, window
  * The ends of each branch's part can be found in the indexes, which are ordered by instant: what others wrote
  * on the branch later isn't read.
  */
-function planMatches(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
+function planMatches(dialect: Dialect, lookup: Lookup, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf(whom, params);
+  const chain = chainOf(lookup, params);
   const from = params.bind(window.from);
   const to = params.bind(window.to);
   const conditions = [

@@ -1,5 +1,5 @@
 import type { MessageQuery } from '../../store/validate-filter.ts';
-import type { Whom } from '../lookup.ts';
+import type { Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import { chainOf, type Window } from './chain.ts';
 import { Params, type Query } from './params.ts';
@@ -26,9 +26,9 @@ export function boundedParts(dialect: Dialect, from: string, to: string): string
  * At once: messages of a range of instants. These rise with the position, so a binary search finds where
  * the range begins and ends, for all branches side by side; the rest is a page of positions.
  */
-export function planTimeRange(dialect: Dialect, whom: Whom, query: MessageQuery, window: Window): Query {
+export function planTimeRange(dialect: Dialect, lookup: Lookup, query: MessageQuery, window: Window): Query {
   const params = new Params();
-  const chain = chainOf(whom, params);
+  const chain = chainOf(lookup, params);
   const parts = boundedParts(dialect, params.bind(window.from), params.bind(window.to));
   const begin = params.bind(query.createdAfter ?? Number.MIN_SAFE_INTEGER);
   const end = params.bind(query.createdBefore ?? Number.MAX_SAFE_INTEGER);

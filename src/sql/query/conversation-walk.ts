@@ -2,7 +2,7 @@ import { appendAll } from '../../model/lists.ts';
 import type { MessageQuery } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
-import type { Whom } from '../lookup.ts';
+import type { Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import { run, type Script } from '../port/driver.ts';
 import type { KeyRanges } from '../port/key-ranges.ts';
@@ -16,11 +16,11 @@ import { ask, Params, type Query } from './params.ts';
 /** A page of a conversation, branch by branch; see `readConversation`. */
 export function* walkConversation(
   dialect: Dialect,
-  whom: Whom,
+  lookup: Lookup,
   query: MessageQuery,
   window: Window,
 ): Script<SqlValue[][] | undefined> {
-  const state = yield* findConversation(whom);
+  const state = yield* findConversation(lookup);
   if (!state) return undefined;
   if (isUnfiltered(query)) return yield* readPositions(state, query, window);
   if (isByTime(query)) return yield* readTimeRange(state, query, window);

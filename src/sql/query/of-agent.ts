@@ -1,6 +1,6 @@
 import { AgentNotFoundError } from '../../errors.ts';
 import type { SqlContext } from '../context.ts';
-import { exists, ofAgent, type Whom } from '../lookup.ts';
+import { exists, type Lookup, ofAgent } from '../lookup.ts';
 import type { SqlValue } from '../port/values.ts';
 import type { Query } from './params.ts';
 
@@ -8,7 +8,7 @@ import type { Query } from './params.ts';
 export async function rowsOfAgent(
   context: SqlContext,
   agentId: string,
-  read: (whom: Whom) => Promise<SqlValue[][] | undefined>,
+  read: (lookup: Lookup) => Promise<SqlValue[][] | undefined>,
 ): Promise<SqlValue[][]> {
   try {
     return await ofAgent(context, agentId, read);
@@ -21,9 +21,9 @@ export async function rowsOfAgent(
 /** Runs a query of one agent; undefined when the agent is gone. */
 export async function readOfAgent(
   { driver }: SqlContext,
-  whom: Whom,
+  lookup: Lookup,
   { statement, params }: Query,
 ): Promise<SqlValue[][] | undefined> {
   const rows = await driver.read(statement, params);
-  return rows.length > 0 || (await exists(driver, whom)) ? rows : undefined;
+  return rows.length > 0 || (await exists(driver, lookup)) ? rows : undefined;
 }

@@ -2,7 +2,7 @@ import type { Paged } from '../../store/paged.ts';
 import type { PageSpec } from '../../store/validate-filter.ts';
 import { number } from '../codec.ts';
 import type { SqlContext } from '../context.ts';
-import type { Whom } from '../lookup.ts';
+import type { Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import type { SqlValue } from '../port/values.ts';
 import type { Position } from './bounds.ts';
@@ -22,7 +22,7 @@ export interface RecordSource<Q extends Wanted, T> {
   plan(dialect: Dialect, query: Q, after: Position | undefined): Query;
   readConversation(
     context: SqlContext,
-    whom: Whom,
+    lookup: Lookup,
     query: Q,
     window: Window | undefined,
   ): Promise<SqlValue[][] | undefined>;
@@ -61,8 +61,8 @@ async function readPage<Q extends Wanted, T>(
   const { driver } = context;
   if (query.agentId !== undefined) {
     const window = last && windowAfter(number(last[0]), query.order);
-    return rowsOfAgent(context, query.agentId, (whom) =>
-      source.readConversation(context, whom, query, window),
+    return rowsOfAgent(context, query.agentId, (lookup) =>
+      source.readConversation(context, lookup, query, window),
     );
   }
   const after = last && positionOf(last, source.keyPlaces);

@@ -10,12 +10,12 @@ import { Params, type Query } from './params.ts';
 import { sessionKey, sessionsWithKeys } from './session-rows.ts';
 import {
   countSource,
+  coversFilter,
   type Limits,
   orderedSource,
   type Source,
   selectFrom,
   selectiveSources,
-  settlesFilter,
 } from './session-sources.ts';
 
 /** A source with no more agents than this is read as a whole without looking for another way. */
@@ -41,7 +41,7 @@ export async function pageOfSessions(
   const ordered = orderedSource(query);
   const reads = readsOf(driver, query);
   const read = (source: Source, limits: Limits) => ask(reads, planPage(dialect, query, source, limits));
-  const selective = settlesFilter(dialect, ordered, query) ? [] : selectiveSources(dialect, query);
+  const selective = coversFilter(dialect, ordered, query) ? [] : selectiveSources(dialect, query);
   if (selective.length === 0) return read(ordered, { after });
 
   const counted = await countAll(driver, [ordered, ...selective], query, FEW + 1);

@@ -7,7 +7,7 @@ import type { Params } from './params.ts';
 import { sessionKey } from './session-rows.ts';
 import { type Test, testsOf } from './session-tests.ts';
 
-/** The range of an index in which agents are looked for. What it doesn't settle is tested on each of them. */
+/** The range of an index in which agents are looked for. What it doesn't cover is tested on each of them. */
 export type Source =
   | { table: 'agents'; index: 'agents_by_time' | 'agents_by_template' | 'agents_by_user' }
   | { table: 'heads'; index: 'heads_by_activity' | 'heads_not_idle' }
@@ -73,8 +73,8 @@ export function selectFrom(
   const sorter = query.sortBy === 'updatedAt' ? 'h' : 'a';
   const key = sessionKey(query).map((column) => `${sorter}.${column}`);
   const sorted = unordered ? '' : orderBy(key, query.order);
-  const { settled, open } = divide(dialect, source, query);
-  const range = settled.map((test) => test.sql(params));
+  const { covered, open } = divide(dialect, source, query);
+  const range = covered.map((test) => test.sql(params));
   if (after) range.push(compare(key, query.order === 'asc' ? '>' : '<', after, params));
   const tests = open.map((test) => test.sql(params));
   let scan = scanOf(dialect, source);
@@ -112,7 +112,7 @@ export function countSource(
   params: Params,
   most: number,
 ): string {
-  const range = divide(dialect, source, query).settled.map((test) => test.sql(params));
+  const range = divide(dialect, source, query).covered.map((test) => test.sql(params));
   const ownKey = keyOf(source);
   const scan = `SELECT 1 FROM ${scanOf(dialect, source)} ${where(range)}`;
   // For a low limit a planner may read the table from its beginning instead of an index: not if the rows
@@ -126,21 +126,21 @@ export function countSource(
 }
 
 /** Whether the source's range is all that the filter asks for. */
-export function settlesFilter(dialect: Dialect, source: Source, query: SessionQuery): boolean {
+export function coversFilter(dialect: Dialect, source: Source, query: SessionQuery): boolean {
   return divide(dialect, source, query).open.length === 0;
 }
 
-/** The filter's conditions: those that the source's range settles, and those still open. */
-function divide(dialect: Dialect, source: Source, query: SessionQuery): { settled: Test[]; open: Test[] } {
+/** The filter's conditions: those that the source's range covers, and those still open. */
+function divide(dialect: Dialect, source: Source, query: SessionQuery): { covered: Test[]; open: Test[] } {
   const driving = source.table === 'metadata' ? source.match : undefined;
   const tests = testsOf(dialect, query, ALIASES[source.table], driving);
   return {
-    settled: tests.filter((test) => settles(source, test)),
-    open: tests.filter((test) => !settles(source, test)),
+    covered: tests.filter((test) => covers(source, test)),
+    open: tests.filter((test) => !covers(source, test)),
   };
 }
 
-function settles(source: Source, { filter, row }: Test): boolean {
+function covers(source: Source, { filter, row }: Test): boolean {
   switch (source.table) {
     case 'metadata':
       return filter === source.match;

@@ -1,6 +1,6 @@
 import type { StatsQuery } from '../../store/validate-filter.ts';
 import { chainsOf } from '../chain.ts';
-import { headOf, type Whom } from '../lookup.ts';
+import { headOf, type Lookup } from '../lookup.ts';
 import type { Dialect } from '../port/dialect.ts';
 import { type IndexName, OWNED } from '../schema/indexes.ts';
 import { Params, type Query } from './params.ts';
@@ -59,7 +59,7 @@ export function agentsMatching(dialect: Dialect, filter: StatsQuery): Scope {
 }
 
 /** One agent with all that it inherited. A call counts where it is nearest. */
-export function oneAgent(dialect: Dialect, whom: Whom): Scope {
+export function oneAgent(dialect: Dialect, lookup: Lookup): Scope {
   const ofAgent = (table: 'usage' | 'snapshots') =>
     `matched AS k ${dialect.joinByKey(table, 'r', 'r.tree = k.tree AND r.agent = k.agent')} WHERE true`;
   const call = 'r.tree = c.tree AND r.branch = c.branch AND r.call_seq < c.call_hi';
@@ -72,7 +72,7 @@ export function oneAgent(dialect: Dialect, whom: Whom): Scope {
   return scopeOf(
     dialect,
     (params) => {
-      const { from, where } = headOf(whom, (value) => params.bind(value));
+      const { from, where } = headOf(lookup, (value) => params.bind(value));
       return `SELECT h.tree, h.agent FROM ${from} WHERE ${where}`;
     },
     {

@@ -27,8 +27,8 @@ export async function aggregateStats(
 ): Promise<AgentStats> {
   const { driver } = context;
   if (typeof agentIdOrQuery === 'string') {
-    const ofOne = await ofAgent(context, agentIdOrQuery, async (whom) => {
-      const stats = await countOne(driver, oneAgent(driver.dialect, whom));
+    const ofOne = await ofAgent(context, agentIdOrQuery, async (lookup) => {
+      const stats = await countOne(driver, oneAgent(driver.dialect, lookup));
       return stats.totalAgents === 0 ? undefined : stats;
     });
     return withExactNames(driver, ofOne);

@@ -24,7 +24,7 @@ export function* readInfo(keys: AgentKeys): Script<AgentInfo | undefined> {
 /** The same by itself. */
 export async function loadInfo(context: SqlContext, agentId: string): Promise<AgentInfo> {
   const { driver } = context;
-  const row = await ofAgent(context, agentId, async (whom) => (await READ_INFO.read(driver, whom))[0]);
+  const row = await ofAgent(context, agentId, async (lookup) => (await READ_INFO.read(driver, lookup))[0]);
   return decodeInfo(row);
 }
 
@@ -75,8 +75,8 @@ export async function loadDocuments(
   name?: string,
 ): Promise<AgentDocument[]> {
   const [query, values] = name === undefined ? [LIST_DOCUMENTS, [kind]] : [LOAD_DOCUMENT, [kind, name]];
-  const rows = await ofAgent(context, agentId, async (whom) => {
-    const found = await query.read(context.driver, whom, values);
+  const rows = await ofAgent(context, agentId, async (lookup) => {
+    const found = await query.read(context.driver, lookup, values);
     return found.length > 0 ? found : undefined;
   });
   return rows.filter(([found]) => found !== null).map(decodeDocument);

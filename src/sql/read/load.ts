@@ -1,7 +1,7 @@
 import { chainsOf } from '../chain.ts';
 import type { SqlContext } from '../context.ts';
 import { type Conversation, findConversation } from '../conversation.ts';
-import { AgentStatement, exists, type HeadSource, ofAgent, type Whom } from '../lookup.ts';
+import { AgentStatement, exists, type HeadSource, type Lookup, ofAgent } from '../lookup.ts';
 import type { Driver, Script } from '../port/driver.ts';
 import type { SqlValue } from '../port/values.ts';
 import { type TABLES, type TableName, table } from '../schema/tables.ts';
@@ -21,14 +21,14 @@ export interface Load<T> {
 
 export async function load<T>(context: SqlContext, agentId: string, what: Load<T>): Promise<T> {
   const { driver } = context;
-  const { value } = await ofAgent(context, agentId, async (whom) => {
+  const { value } = await ofAgent(context, agentId, async (lookup) => {
     if (!driver.dialect.readsAtOnce) {
       return driver.snapshot(function* () {
-        const state = yield* findConversation(whom);
+        const state = yield* findConversation(lookup);
         return state && { value: yield* what.script(agentId, state) };
       });
     }
-    const rows = await what.query.read(driver, whom);
+    const rows = await what.query.read(driver, lookup);
     return rows && { value: what.decode(agentId, rows) };
   });
   return value;
@@ -62,9 +62,9 @@ export class MomentQuery {
   }
 
   /** The rows of each select; undefined when there is no such agent. */
-  async read(driver: Driver, whom: Whom): Promise<SqlValue[][][] | undefined> {
-    const rows = await this.#statement.read(driver, whom);
-    if (rows.length === 0 && !(await exists(driver, whom))) return undefined;
+  async read(driver: Driver, lookup: Lookup): Promise<SqlValue[][][] | undefined> {
+    const rows = await this.#statement.read(driver, lookup);
+    if (rows.length === 0 && !(await exists(driver, lookup))) return undefined;
     return this.#union.split(rows);
   }
 }

@@ -34,7 +34,7 @@ export const MAX_TRIES = 64;
 /**
  * The one write path. A commit is planned on the agent's remembered state and written in one batch that
  * holds only if the head is still at that state's revision; if it isn't, the state is loaded and the
- * commit planned again. So nothing is read in the normal case, and nothing is ever written on stale ground.
+ * commit planned again. So nothing is read in the normal case, and nothing is ever written on an outdated state.
  */
 export class Committer {
   readonly events: EventWriter;

@@ -9,7 +9,7 @@ import { statement } from '../port/statement.ts';
 import type { Row } from '../port/values.ts';
 import { isShadowed, readPlacedCalls } from '../read/calls.ts';
 import { needOf } from './branch-need.ts';
-import { lockBranches, lockHead, settleChain } from './free-branches.ts';
+import { lockBranches, lockHead, releaseChain } from './free-branches.ts';
 import { insertRow } from './insert-row.ts';
 
 const DELETE_MESSAGES = statement(
@@ -140,7 +140,7 @@ export function* cutConversation(
     kept.filter((call) => isAsked(call, keep) && !isAnswered(call, keep)).length,
     kept.filter((call) => call.state === 'approval_required').length,
   ]);
-  if (!place) yield* settleChain(keys.tree, state.chain, keys.agent);
+  if (!place) yield* releaseChain(keys.tree, state.chain, keys.agent);
   return true;
 }
 

@@ -4,7 +4,7 @@ import { number } from '../codec.ts';
 import type { AgentKeys } from '../keys.ts';
 import { run, runBatch, type Script } from '../port/driver.ts';
 import { statement } from '../port/statement.ts';
-import { lockBranches, lockHead, settleChain } from './free-branches.ts';
+import { lockBranches, lockHead, releaseChain } from './free-branches.ts';
 import { removedMetadata } from './info-ops.ts';
 
 const OWN_ROWS = [
@@ -48,7 +48,7 @@ export function* deleteAgent(agentId: string, keys: AgentKeys): Script<boolean> 
     yield* runBatch({ ops: removedMetadata(keys) });
     for (const remove of DELETE_ROWS) yield* run(remove, [keys.tree, keys.agent]);
     yield* run(DELETE_ID, [agentId, keys.tree, keys.agent]);
-    yield* settleChain(keys.tree, now, keys.agent);
+    yield* releaseChain(keys.tree, now, keys.agent);
     return true;
   }
 }

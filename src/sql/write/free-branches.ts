@@ -57,13 +57,13 @@ const UPDATE_BRANCH = statement(
 );
 
 /**
- * After an agent left its chain: settles what can have changed by that. On a branch that its own starter goes on
+ * After an agent left its chain: releases what can have changed by that. On a branch that its own starter goes on
  * writing to, nobody else owns a row, and what is needed of it changes only where a branch below it goes.
  */
-export function* settleChain(tree: number, chain: readonly HeldSegment[], departing: number): Script<void> {
+export function* releaseChain(tree: number, chain: readonly HeldSegment[], departing: number): Script<void> {
   const left: HeldSegment[] = [];
   for (const segment of chain) {
-    if (segment.agent === departing) yield* settle(tree, segment.branch, departing);
+    if (segment.agent === departing) yield* releaseBranch(tree, segment.branch, departing);
     else if (segment.adopted && (yield* ownsRows(tree, segment, departing))) left.push(segment);
   }
   yield* assignOwners(
@@ -77,7 +77,7 @@ export function* settleChain(tree: number, chain: readonly HeldSegment[], depart
  * more, and puts what others need under the agent that queries are to show it under. The branch and its
  * ancestors are locked by the caller, so nobody joins or leaves meanwhile.
  */
-export function* settle(tree: number, branch: number, departing: number): Script<void> {
+export function* releaseBranch(tree: number, branch: number, departing: number): Script<void> {
   const [row] = yield* run(READ_BRANCH, [tree, branch]);
   if (!row) return;
   const isWritten = row.writer !== null;
@@ -107,5 +107,5 @@ function* dropBranch(tree: number, branch: number, row: Row, departing: number):
   const parent = numberOrNull(row.parent);
   if (parent === null) return;
   const had = { seq: number(row.fork_seq), callSeq: number(row.fork_call_seq) };
-  if (!(yield* isNeededAsMuch(tree, parent, had))) yield* settle(tree, parent, departing);
+  if (!(yield* isNeededAsMuch(tree, parent, had))) yield* releaseBranch(tree, parent, departing);
 }

@@ -113,10 +113,10 @@ function* passCopiedCalls(tree: number, branch: number, users: Users, copies: Co
   for (const [callSeq, having] of copies) {
     const isCopiedBelow = [...having].some((other) => users.parents.has(other));
     if (!isCopiedBelow || (yield* run(HAS_CALL, [tree, branch, callSeq])).length === 0) continue;
-    const heir = users.living.find(
+    const next = users.living.find(
       (user) => user.callSeq > callSeq && !hasOneOf(having, nearerBranches(user, users)),
     );
-    yield* run(OWN_CALLS, [tree, branch, callSeq, callSeq + 1, heir?.agent ?? null]);
+    yield* run(OWN_CALLS, [tree, branch, callSeq, callSeq + 1, next?.agent ?? null]);
   }
 }
 

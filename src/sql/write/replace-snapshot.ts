@@ -3,7 +3,7 @@ import { numberOrNull } from '../codec.ts';
 import type { Batch, BatchOutcome } from '../port/batch.ts';
 import { type Driver, runBatch, type Script } from '../port/driver.ts';
 import { statement } from '../port/statement.ts';
-import { lockBranches, settle } from './free-branches.ts';
+import { lockBranches, releaseBranch } from './free-branches.ts';
 import { RewriteRefused } from './rewrite.ts';
 
 const BRANCH = statement(
@@ -42,6 +42,6 @@ export function* replaceSnapshot(state: AgentState, oldBranch: number, batch: Ba
   );
   const outcome = yield* runBatch(batch);
   if (!outcome.applied) throw new RewriteRefused(outcome);
-  yield* settle(tree, oldBranch, agent);
+  yield* releaseBranch(tree, oldBranch, agent);
   return outcome;
 }
