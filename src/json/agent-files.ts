@@ -2,13 +2,15 @@ import { join } from 'node:path';
 import { CorruptDataError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import { apply } from './apply.ts';
+import { compacted } from './compact.ts';
 import type { Conversation } from './conversation.ts';
 import type { Disk } from './disk.ts';
 import { removeStrayDocuments } from './document-files.ts';
 import { type Entry, encodeEntry, encodeHeader, encodeLine, type LogHeader } from './entry.ts';
 import { EventIndex } from './event-index.ts';
 import { inOrder } from './in-order.ts';
-import { FORMAT, frame, frameAll, missing, type ScanResult } from './lines.ts';
+import { historyEntries } from './inherit.ts';
+import { FORMAT, missing, NewLines, type ScanResult } from './lines.ts';
 import { eventBytes, type LogReader } from './load.ts';
 import { type Durability, LogFile } from './log-file.ts';
 import { decodeName, fenceName, fenceOf, isHashedName, keyOfLog, logName, type Paths } from './paths.ts';
@@ -29,9 +31,11 @@ export interface OpenAgent {
   version: string | undefined;
 }
 
+/** An agent before anything of it is on disk. */
 export interface NewAgent {
   header: LogHeader;
-  conversation: Conversation;
+  /** What a fork inherits. */
+  history?: Conversation;
   first: Entry;
 }
 
@@ -58,9 +62,14 @@ export class AgentFiles {
     this.#options = options;
   }
 
-  /** The key of an agent's log; undefined if there is no such agent. */
-  async findKey(agentId: string): Promise<string | undefined> {
-    return (await this.#find(agentId))?.key;
+  async exists(agentId: string): Promise<boolean> {
+    return (await this.#find(agentId)) !== undefined;
+  }
+
+  /** The first line of an agent's log; undefined if there is no such agent. */
+  async headerOf(agentId: string): Promise<LogHeader | undefined> {
+    const found = await this.#find(agentId);
+    return found && this.reader.headerOf(this.paths.agentLog(agentId, found.key));
   }
 
   async #find(agentId: string): Promise<{ key: string; fence: string | undefined } | undefined> {
@@ -80,14 +89,15 @@ export class AgentFiles {
   async list(prefix: string): Promise<string[]> {
     const ids: string[] = [];
     for (const name of await this.disk.names(this.paths.agents)) {
-      const id = isHashedName(name) ? await this.#idInside(name) : decodeName(name);
+      const id = await this.idOf(name);
       if (id?.startsWith(prefix)) ids.push(id);
     }
     return inOrder(ids, (id) => id);
   }
 
-  /** A hashed name doesn't tell the id; the log does. */
-  async #idInside(name: string): Promise<string | undefined> {
+  /** Whose folder this is; undefined if it is none of ours. A hashed name doesn't tell the id; the log does. */
+  async idOf(name: string): Promise<string | undefined> {
+    if (!isHashedName(name)) return decodeName(name);
     const directory = join(this.paths.agents, name);
     for (const file of (await this.disk.namesIn(directory)) ?? []) {
       if (keyOfLog(file)) return (await this.reader.headerOf(join(directory, file)))?.agentId;
@@ -125,27 +135,26 @@ export class AgentFiles {
     if (agent.writable) return;
     await agent.log.settle();
     await agent.log.cutTornTail();
-    if (agent.log.format !== FORMAT) await this.#upgrade(agent);
+    if (agent.log.format !== FORMAT || agent.state.header.base) await this.#upgrade(agent);
     await this.#fence(agent);
     await removeStrayDocuments(this, agent);
     agent.writable = true;
   }
 
   /** The new agent is there as soon as its folder has its name, and then whole. */
-  async create({ header, conversation, first }: NewAgent): Promise<OpenAgent> {
-    const state = emptyState(header, conversation);
+  async create({ header, history, first }: NewAgent): Promise<OpenAgent> {
+    const state = emptyState(header, history);
     apply(state, first, this.clock.now());
     const made = join(this.paths.temporary, header.key);
-    const headerLine = frame(encodeHeader(header));
-    const line = frame(encodeLine([encodeEntry(first)]), headerLine.sum);
-    const place = { offset: headerLine.bytes.length, length: line.bytes.length, previous: headerLine.sum };
+    const entries = function* (): Generator<Entry> {
+      if (history) yield* historyEntries(history);
+      yield first;
+    };
+    const lines = new NewLines(textsOf(header, entries()));
     const directory = this.paths.agent(header.agentId);
     try {
       await this.disk.makeDirectory(made);
-      await this.disk.writeWhole(
-        join(made, logName(header.key)),
-        Buffer.concat([headerLine.bytes, line.bytes]),
-      );
+      await this.disk.writeWhole(join(made, logName(header.key)), lines);
       await this.disk.syncDirectory(made);
       await this.disk.moveOrNot(made, directory);
     } catch (error) {
@@ -153,16 +162,15 @@ export class AgentFiles {
       throw error;
     }
     const events = new EventIndex();
-    if (state.cursor > 0) events.add(state.cursor, place);
-    const end = place.offset + place.length;
-    const written: ScanResult = { format: FORMAT, end, sum: line.sum, torn: false };
-    const log = await this.#log(join(directory, logName(header.key)), written);
+    // The last line is that of the first entry.
+    if (state.cursor > 0) events.add(state.cursor, lines.last);
+    const log = await this.#log(join(directory, logName(header.key)), lines.written);
     return {
       directory,
       state,
       events,
       log,
-      bytes: end - eventBytes(first),
+      bytes: lines.written.end - eventBytes(first),
       writable: true,
       fence: undefined,
       version: undefined,
@@ -190,11 +198,27 @@ export class AgentFiles {
     });
   }
 
-  /** Writes a log of an older format anew; a crash leaves the one or the other. */
+  /** Writes the log of an agent that is open for writing anew, without what was overwritten. */
+  async compact(agent: OpenAgent): Promise<void> {
+    const { header } = agent.state;
+    const entries = await this.reader.entries(agent.log.path);
+    const left = compacted(header, entries, this.clock.now());
+    await this.#replace(agent, (made) => this.disk.writeWhole(made, new NewLines(textsOf(header, left))));
+  }
+
+  /**
+   * Writes a log of 3.0.0-alpha.1 or 3.0.0-alpha.2 anew: its lines as they are today, and before them a history that
+   * was in another log.
+   */
   async #upgrade(agent: OpenAgent): Promise<void> {
-    const old = await this.reader.texts(agent.log.path);
-    const lines = frameAll([encodeHeader({ ...old.header, format: FORMAT }), ...old.texts]);
-    await this.#replace(agent, (made) => this.disk.writeWhole(made, lines));
+    const { base: _base, ...header } = agent.state.header;
+    const history = await this.reader.history(agent.state.header);
+    const own = await this.reader.texts(agent.log.path);
+    const texts = function* (): Generator<string> {
+      yield* textsOf({ ...header, format: FORMAT }, historyEntries(history));
+      yield* own;
+    };
+    await this.#replace(agent, (made) => this.disk.writeWhole(made, new NewLines(texts())));
   }
 
   /**
@@ -211,7 +235,7 @@ export class AgentFiles {
     agent.fence = fence;
   }
 
-  /** Puts another file with the same meaning in a log's place. */
+  /** Puts another file with the same meaning in a log's place, in one step: a crash leaves the one or the other. */
   async #replace(agent: OpenAgent, make: (path: string) => Promise<void>): Promise<void> {
     const { path } = agent.log;
     const made = join(this.paths.temporary, logName(agent.state.header.key));
@@ -226,7 +250,14 @@ export class AgentFiles {
     }
     const loaded = await this.reader.load(path);
     if (!loaded) throw missing(path);
+    agent.state = loaded.state;
     agent.events = loaded.events;
+    agent.bytes = loaded.bytes;
     agent.log = await this.#log(path, loaded);
   }
+}
+
+function* textsOf(header: LogHeader, entries: Iterable<Entry>): Generator<string> {
+  yield encodeHeader(header);
+  for (const entry of entries) yield encodeLine([encodeEntry(entry)]);
 }

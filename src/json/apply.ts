@@ -19,9 +19,7 @@ const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
  * later. Everything that was decided is in the entry, so that new rules never change old logs.
  */
 export function apply(state: AgentState, entry: Entry, now: number): void {
-  if ((entry.after ?? entry.n - 1) !== state.n || entry.n <= state.n) {
-    throw new MalformedError(`entry ${entry.n} doesn't follow entry ${state.n}`);
-  }
+  if (!follows(entry, state)) throw new MalformedError(`entry ${entry.n} doesn't follow entry ${state.n}`);
   if (entry.keep) cut(state, entry.keep, entry.branch === true);
   if (entry.messages) for (const message of entry.messages) state.conversation.messages.push(message);
   for (const change of entry.calls ?? []) applyCall(state.conversation, change, entry.n);
@@ -34,15 +32,16 @@ export function apply(state: AgentState, entry: Entry, now: number): void {
   if (entry.compaction) applyCompaction(state.conversation, entry.compaction, entry);
   if (entry.snapshot) applySnapshot(state, entry.snapshot, entry.n);
   if (entry.document) applyDocument(state, entry.document, entry);
-  if (entry.fork) state.forks.set(entry.fork.key, entry.fork.agentId);
 
   if (entry.version > state.version) state.updatedAt = entry.at;
   state.version = entry.version;
   state.lastAt = Math.max(state.lastAt, entry.at);
   state.n = entry.n;
-  const history = entry.keep ?? entry.messages ?? entry.calls ?? entry.compaction ?? entry.snapshot;
-  if (history !== undefined) state.historyN = entry.n;
   if (entry.operation) applyOperation(state, entry.operation, entry.n, now);
+}
+
+function follows({ n, after = n - 1 }: Entry, state: AgentState): boolean {
+  return n === 0 ? state.n === 0 : after === state.n && n > state.n;
 }
 
 function cut(state: AgentState, keep: NonNullable<Entry['keep']>, branch: boolean): void {

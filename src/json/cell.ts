@@ -7,6 +7,9 @@ import { eventBytes } from './load.ts';
 import type { Planned } from './plan-commit.ts';
 import type { AgentState } from './state.ts';
 
+/** Writing a log anew costs as much as reading it: less garbage than this isn't worth it. */
+const MIN_GARBAGE = 16 << 10;
+
 /** What is written at once is kept to about this size: the ones behind it wait for it. */
 export const MAX_BATCH_BYTES = 8 << 20;
 
@@ -34,6 +37,7 @@ export class AgentCell {
   readonly #tasks: (Write | Work)[] = [];
   #open: OpenAgent | undefined;
   #draining = false;
+  /** What writing the log anew couldn't free. */
   #garbageLeft = 0;
   #retired = false;
   /** Where the log's good part ends, while something that was refused may be behind it. */
@@ -61,14 +65,26 @@ export class AgentCell {
     return this.#open;
   }
 
-  /** What the last rewriting of the log couldn't free. */
-  get garbageLeft(): number {
-    return this.#garbageLeft;
+  /** So much of the log was overwritten that writing it anew pays. */
+  get isWasteful(): boolean {
+    // What is only read stays as it is.
+    if (!this.#open?.writable) return false;
+    const { state, log } = this.#open;
+    return state.garbage >= Math.max(MIN_GARBAGE, log.size / 2, 2 * this.#garbageLeft);
   }
 
-  /** Only within `work`: the log was rewritten. */
-  async settleGarbage(): Promise<void> {
-    this.#garbageLeft = (await this.#load())?.state.garbage ?? 0;
+  /** Frees what was overwritten, if it is much. */
+  compact(): Promise<void> {
+    return this.work(async (agent) => {
+      if (!agent || !this.isWasteful) return;
+      try {
+        await this.#files.compact(agent);
+        this.#garbageLeft = agent.state.garbage;
+      } catch (error) {
+        await this.unload().catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   /** A change of state. `create` is asked instead where there is no such agent. */

@@ -1,6 +1,5 @@
 import type { AgentFiles } from './agent-files.ts';
 import { AgentCell } from './cell.ts';
-import type { AgentState } from './state.ts';
 
 /** How much is kept in memory of agents that nobody works with. */
 export const MAX_BYTES = 64 << 20;
@@ -27,11 +26,6 @@ export class AgentCells {
     const cell = new AgentCell(agentId, this.#files, (idle) => this.#settle(idle));
     this.#cells.set(agentId, cell);
     return cell;
-  }
-
-  /** The state of an agent that is in memory. */
-  peek(agentId: string): AgentState | undefined {
-    return this.#cells.get(agentId)?.inMemory?.state;
   }
 
   /** When nobody works with any of them any more. */

@@ -16,7 +16,7 @@ export interface StoredCompaction {
 export class CallTable implements KnownCalls {
   readonly #bySeq = new Map<number, CallState>();
   readonly #byId = new Map<string, number[]>();
-  /** The entry that opened each call: ordinals are given out again after a rewrite. 0 is inherited. */
+  /** The entry that opened each call: ordinals are given out again after a rewrite. */
   readonly #born = new Map<number, number>();
   #next = 0;
   #unlinked = 0;
@@ -88,13 +88,13 @@ export class CallTable implements KnownCalls {
 
   /**
    * Number of calls that are left with the first `keep` messages: of those after the last that one of them asked
-   * for, the ones before the first that one of the other messages (below `end`) asked for.
+   * for, the ones before the first that one of the other messages asked for.
    */
-  before(keep: number, end = Number.POSITIVE_INFINITY): number {
+  before(keep: number): number {
     const asked = this.within(keep);
     let count = this.#next;
     for (const { messageSeq, callSeq } of this.#bySeq.values()) {
-      if (messageSeq === null || messageSeq < keep || messageSeq >= end) continue;
+      if (messageSeq === null || messageSeq < keep) continue;
       if (callSeq >= asked) count = Math.min(count, callSeq);
     }
     return count;

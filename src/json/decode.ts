@@ -7,8 +7,8 @@ import {
   type DocumentChange,
   DROPPED,
   type Entry,
-  type ForkPoint,
   type LogHeader,
+  type SharedHistory,
   type StoredMessage,
   type StoredSnapshot,
 } from './entry.ts';
@@ -29,11 +29,11 @@ export function decodeHeader(text: string): LogHeader {
     agentId: fields.text('agentId'),
     key: fields.text('key'),
     createdAt: fields.integer('createdAt'),
-    ...fields.optional('base', () => decodeForkPoint(fields.object('base'))),
+    ...fields.optional('base', () => decodeShared(fields.object('base'))),
   };
 }
 
-function decodeForkPoint(fields: Fields): ForkPoint {
+function decodeShared(fields: Fields): SharedHistory {
   return {
     agentId: fields.text('agentId'),
     key: fields.text('key'),
@@ -41,7 +41,6 @@ function decodeForkPoint(fields: Fields): ForkPoint {
     position: fields.count('position'),
     ...fields.optional('snapshot', (key) => fields.text(key)),
     whole: fields.boolean('whole'),
-    need: fields.count('need'),
     ...(fields.has('unused') ? { unused: true as const } : {}),
   };
 }
@@ -73,7 +72,6 @@ function decodeEntry(agentId: string, fields: Fields): Entry {
     ...fields.optional('snapshot', (key) => decodeSnapshot(fields.object(key))),
     ...fields.optional('operation', (key) => decodeOperation(fields.object(key))),
     ...fields.optional('document', (key) => decodeDocument(fields.object(key))),
-    ...fields.optional('fork', (key) => decodeFork(fields.object(key))),
   };
 }
 
@@ -184,8 +182,4 @@ function decodeDocument(fields: Fields): DocumentChange {
     createdAt: fields.integer('createdAt'),
     ...(fields.has('removed') ? { removed: true as const } : {}),
   };
-}
-
-function decodeFork(fields: Fields): NonNullable<Entry['fork']> {
-  return { agentId: fields.text('agentId'), key: fields.text('key') };
 }

@@ -163,9 +163,10 @@ export class Disk {
   }
 
   /** Writes a new file whole. It is on disk when this returns, but its name may not be: sync the folder. */
-  async writeWhole(path: string, data: string | Buffer): Promise<void> {
+  async writeWhole(path: string, data: string | Buffer | Iterable<Buffer>): Promise<void> {
     await this.#write(path, 'w', async (handle) => {
-      await handle.writeFile(data);
+      const pieces = typeof data === 'string' || Buffer.isBuffer(data) ? [data] : data;
+      for (const piece of pieces) await handle.writeFile(piece);
       await handle.sync();
     });
   }

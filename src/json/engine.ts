@@ -15,7 +15,7 @@ import { openFolder, openForReading } from './opening.ts';
 import type { Settings } from './options.ts';
 import type { Paths } from './paths.ts';
 import { planFork } from './plan-fork.ts';
-import { Reclaimer } from './reclaim.ts';
+import { separateForks } from './separate-forks.ts';
 
 export interface EngineOptions extends Settings {
   clock: Clock;
@@ -24,8 +24,8 @@ export interface EngineOptions extends Settings {
 }
 
 /**
- * An open folder. Agents are worked with side by side, each in its cell; what concerns which log depends
- * on which (forking, deleting, giving space back) goes one after the other.
+ * An open folder. Agents are worked with side by side, each in its cell. Forks and deletions go one after the other:
+ * no fork appears of an agent that is known to be deleted.
  */
 export class Engine {
   readonly clock: Clock;
@@ -33,18 +33,16 @@ export class Engine {
   readonly leases: Leases;
   readonly deltas: Deltas;
   readonly #cells: AgentCells;
-  readonly #reclaimer: Reclaimer;
   readonly #lock: StoreLock | undefined;
   readonly #structure = new Mutex();
   readonly #compacting = new Map<string, Promise<void>>();
   readonly #forgetExit: () => void;
-  #sweeping: Promise<void> | undefined;
 
   private constructor(paths: Paths, lock: StoreLock | undefined, options: EngineOptions) {
     const { clock, durability, holder, readOnly } = options;
     this.clock = clock;
     const disk = new Disk(options.modes, lock ? { guard: lock } : { readOnly: paths.root });
-    const reader = new LogReader(paths, disk, clock, (agentId) => this.#cells.peek(agentId));
+    const reader = new LogReader(paths, disk, clock);
     this.files = new AgentFiles(paths, disk, reader, clock, {
       durability,
       readOnly,
@@ -54,7 +52,6 @@ export class Engine {
     this.deltas = new Deltas(clock);
     this.#lock = lock;
     this.#cells = new AgentCells(this.files, (cell) => this.#compactLater(cell));
-    this.#reclaimer = new Reclaimer(this.files, (agentId) => this.#cells.get(agentId));
     this.#forgetExit = onExit(() => {
       // What is being written may go on after this. The next process finds that this one has ended.
       if (!disk.writing) lock?.releaseNow();
@@ -69,7 +66,12 @@ export class Engine {
     }
     const { lock, paths } = await openFolder(root, { disk: new Disk(modes), clock, signal });
     const engine = new Engine(paths, lock, options);
-    if (lock.afterCrash) engine.#sweep();
+    try {
+      await separateForks(engine.files, signal);
+    } catch (error) {
+      await engine.close().catch(() => undefined);
+      throw error;
+    }
     return engine;
   }
 
@@ -78,21 +80,15 @@ export class Engine {
   }
 
   exists(agentId: string): Promise<boolean> {
-    return this.cell(agentId).alone(async () => (await this.files.findKey(agentId)) !== undefined);
+    return this.cell(agentId).alone(() => this.files.exists(agentId));
   }
 
-  /** The same cost whatever the history: one entry in the parent's log, and a log that refers to it. */
+  /** Its log is a copy of what it inherits: what it costs is what it weighs. The parent goes on meanwhile. */
   fork(agentId: string, at: string | number | undefined, childId: string): Promise<void> {
     return this.#structure.run(async () => {
-      const parent = this.cell(agentId);
-      const fork = await parent.change(async (agent) => {
-        if (await this.files.findKey(childId)) throw new AgentExistsError(childId);
-        const planned = planFork(agent.state, at, { agentId: childId, key: newKey() }, this.clock.now());
-        if (planned.pin) {
-          await parent.append(agent, [planned.pin]);
-          await agent.log.sync();
-        }
-        return planned;
+      const fork = await this.cell(agentId).use(async ({ state }) => {
+        if (await this.files.exists(childId)) throw new AgentExistsError(childId);
+        return planFork(state, at, { agentId: childId, key: newKey() }, this.clock.now());
       });
       const child = this.cell(childId);
       await child.work(async (existing) => {
@@ -105,15 +101,13 @@ export class Engine {
   remove(agentId: string): Promise<void> {
     return this.#structure.run(async () => {
       const cell = this.cell(agentId);
-      const base = await cell.work(async (agent) => {
-        if (!agent) return undefined;
-        const freed = await this.#reclaimer.remove(cell, agent);
+      await cell.work(async (agent) => {
+        if (!agent) return;
+        await cell.unload();
+        await this.files.remove(agentId, agent.state.header.key);
         this.leases.drop(agentId);
         this.deltas.forget(agentId);
-        return freed;
       });
-      // The agent is gone. What fails now costs space, and whoever needs a damaged log will be told of it.
-      await this.#reclaimer.releaseParent(base).catch(() => undefined);
     });
   }
 
@@ -127,7 +121,7 @@ export class Engine {
     const { disk, paths } = this.files;
     this.leases.close();
     try {
-      await Promise.all([this.#sweeping, ...this.#compacting.values()]);
+      await Promise.all(this.#compacting.values());
       await this.#cells.close();
       // What can't be removed now goes when the store is opened again.
       for (const folder of [paths.temporary, paths.trash]) {
@@ -146,24 +140,12 @@ export class Engine {
     this.#cells.leave();
   }
 
-  /** Beside everything else, but before anything is forked or deleted. */
-  #sweep(): void {
-    this.#sweeping = this.#structure.run(() => this.#reclaimer.sweep()).catch(() => undefined);
-  }
-
   /** Beside everything else; a failure changes nothing but the file's size. */
   #compactLater(idle: AgentCell): void {
     const { agentId } = idle;
-    if (this.#compacting.has(agentId) || !this.#reclaimer.isWorthwhile(idle)) return;
-    const compact = async () => {
-      const cell = this.cell(agentId);
-      const freed = await cell.work((agent) =>
-        agent && this.#reclaimer.isWorthwhile(cell) ? this.#reclaimer.compact(cell, agent) : undefined,
-      );
-      await this.#reclaimer.releaseParent(freed);
-    };
-    const done = this.#structure
-      .run(compact)
+    if (this.#compacting.has(agentId) || !idle.isWasteful) return;
+    const done = this.cell(agentId)
+      .compact()
       .catch(() => undefined)
       .then(() => {
         this.#compacting.delete(agentId);

@@ -10,24 +10,26 @@ export interface LogHeader {
   /** Tells this agent from earlier and later ones with the same id. */
   key: string;
   createdAt: number;
-  /** Where a fork begins. */
-  base?: ForkPoint;
+  /** Where a fork begins whose history is in another log. Such were written by 3.0.0-alpha.1 and 3.0.0-alpha.2. */
+  base?: SharedHistory;
 }
 
-/** A position of another log's conversation: a fork's history before its own first message. */
+/** A position in a conversation, at which a fork begins. */
 export interface ForkPoint {
-  agentId: string;
-  key: string;
-  /** The log as it was after this entry: what is written to it later doesn't show in the fork. */
-  n: number;
   /** Of the conversation, or of this snapshot where one is named. */
   position: number;
   snapshot?: string;
-  /** The whole conversation was forked: calls that no message asked for come along. */
+  /** The whole conversation is forked: calls that no message asked for come along. */
   whole: boolean;
-  /** How many of the messages before `position` are still of use; a rewrite may have replaced others. */
-  need: number;
-  /** Nothing is of use any more: the other log may be gone. */
+}
+
+/** A fork's history before its own first message, in another log. */
+export interface SharedHistory extends ForkPoint {
+  agentId: string;
+  key: string;
+  /** The log as it was after this entry: what was written to it later doesn't show in the fork. */
+  n: number;
+  /** Nothing of it is of use any more: the other log may be gone. */
   unused?: true;
 }
 
@@ -79,8 +81,9 @@ export type CallChange = Pick<CallState, 'callSeq'> & Partial<CallState>;
 /** What is given of an agent's facts; when it was created is in the header. */
 export type InfoChange = Omit<EncodedInfo, 'createdAt'>;
 
-/** What one commit, event, decision or fork adds to an agent's log. Payloads are JSON texts. */
+/** What one commit, event or decision adds to an agent's log. Payloads are JSON texts. */
 export interface Entry {
+  /** 0 in the entries that hold what a fork inherited: they come first, and are no change of its own. */
   n: number;
   /** The entry before it in the file, where that isn't `n - 1` (rewritten logs have gaps). */
   after?: number;
@@ -102,8 +105,6 @@ export interface Entry {
   snapshot?: StoredSnapshot;
   operation?: StoredOperation;
   document?: DocumentChange;
-  /** A fork that begins in this log. */
-  fork?: { agentId: string; key: string };
 }
 
 export function encodeHeader(header: LogHeader): string {
@@ -138,7 +139,6 @@ export function encodeEntry(entry: Entry): string {
   }
   if (entry.operation) object.value('operation', entry.operation);
   if (entry.document) object.value('document', entry.document);
-  if (entry.fork) object.value('fork', entry.fork);
   return object.toString();
 }
 

@@ -2,12 +2,15 @@ import { CallBook, type CallState } from '../model/call-book.ts';
 import { encodeMessages } from '../model/encode-message.ts';
 import { forkedCall } from '../model/forked-call.ts';
 import { isTerminal } from '../model/tool-call.ts';
-import { Conversation } from './conversation.ts';
-import type { ForkPoint } from './entry.ts';
+import { type CallTable, Conversation } from './conversation.ts';
+import type { Entry, ForkPoint, StoredMessage } from './entry.ts';
 import { MalformedError } from './fields.ts';
 import type { AgentState } from './state.ts';
 
-/** What a fork begins with. The same parent state and fork point always give the same history. */
+/** What an entry of a history is kept to, of its texts' characters: it is a line, which is read and parsed at once. */
+export const MAX_ENTRY_LENGTH = 256 << 10;
+
+/** What a fork begins with. Messages and calls are the parent's own objects, which never change. */
 export function inherit(parent: AgentState, point: ForkPoint, at: number): Conversation {
   const snapshot = point.snapshot === undefined ? undefined : parent.snapshots.get(point.snapshot);
   if (point.snapshot !== undefined && !snapshot) {
@@ -20,7 +23,7 @@ export function inherit(parent: AgentState, point: ForkPoint, at: number): Conve
   }
   const conversation = new Conversation();
   conversation.messages = source.messages.slice(0, point.position);
-  const callCount = callsOf(source, point);
+  const callCount = callsOf(source.calls, point);
   conversation.calls = source.calls.select(
     (call) => (call.callSeq < callCount ? inheritCall(call, point.position, at) : undefined),
     0,
@@ -31,11 +34,31 @@ export function inherit(parent: AgentState, point: ForkPoint, at: number): Conve
   return conversation;
 }
 
+/** The entries that a fork's log begins with; applied one after the other, they give the same conversation. */
+export function* historyEntries({ messages, calls, compactions }: Conversation): Generator<Entry> {
+  let begun = 0;
+  for (const { position, createdAt, seq, messages: summary, metadata } of compactions) {
+    yield* messageEntries(messages.slice(begun, position));
+    yield { ...INHERITED, at: createdAt, compaction: { seq, messages: summary, metadata } };
+    begun = position;
+  }
+  yield* messageEntries(messages.slice(begun));
+  for (const part of parts([...calls.values()], callLength)) {
+    yield { ...INHERITED, at: part[0]?.updatedAt ?? 0, calls: part };
+  }
+}
+
+/** Calls of the fork's own that await a decision: copies, decided apart from the parent's. */
+export function awaitingCopies(conversation: Conversation): number {
+  let count = 0;
+  for (const { state, resultSeq } of conversation.calls.values()) {
+    if (state === 'approval_required' && resultSeq === null) count += 1;
+  }
+  return count;
+}
+
 /** Number of the parent's calls that are the fork's, too: the first ones, without a gap. */
-export function callsOf(
-  { calls }: Conversation,
-  { position, whole }: Pick<ForkPoint, 'position' | 'whole'>,
-): number {
+function callsOf(calls: CallTable, { position, whole }: ForkPoint): number {
   return whole ? calls.next : calls.within(position);
 }
 
@@ -62,11 +85,31 @@ function fromCopy(text: string, at: number): Conversation {
   return conversation;
 }
 
-/** Calls of the fork's own that await a decision: copies, decided apart from the parent's. */
-export function awaitingCopies(conversation: Conversation): number {
-  let count = 0;
-  for (const { state, resultSeq } of conversation.calls.values()) {
-    if (state === 'approval_required' && resultSeq === null) count += 1;
+const INHERITED = { n: 0, version: 0 } as const;
+
+function* messageEntries(messages: readonly StoredMessage[]): Generator<Entry> {
+  for (const part of parts(messages, ({ payload }) => payload.length)) {
+    yield { ...INHERITED, at: part[0]?.at ?? 0, messages: part };
   }
-  return count;
+}
+
+function callLength({ input, output, error, audit }: CallState): number {
+  return (input?.length ?? 0) + (output?.length ?? 0) + (error?.length ?? 0) + 100 * audit.length;
+}
+
+/** The items in their order, as many together as are short enough; a longer one is alone. */
+function* parts<T>(items: readonly T[], lengthOf: (item: T) => number): Generator<T[]> {
+  let part: T[] = [];
+  let length = 0;
+  for (const item of items) {
+    const more = lengthOf(item) + 100;
+    if (part.length > 0 && length + more > MAX_ENTRY_LENGTH) {
+      yield part;
+      part = [];
+      length = 0;
+    }
+    part.push(item);
+    length += more;
+  }
+  if (part.length > 0) yield part;
 }

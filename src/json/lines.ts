@@ -62,16 +62,48 @@ export function frame(text: string, previous = 0): Framed {
   return { bytes, sum };
 }
 
-/** The same for several texts, one after the other. */
-export function frameAll(texts: Iterable<string>): Buffer {
-  const lines: Buffer[] = [];
-  let previous = 0;
-  for (const text of texts) {
-    const { bytes, sum } = frame(text, previous);
-    lines.push(bytes);
-    previous = sum;
+/** The lines of a new file, as they are asked for: a few at a time, however many there are. */
+export class NewLines implements Iterable<Buffer> {
+  readonly #texts: Iterable<string>;
+  #place: Place = { offset: 0, length: 0, previous: 0 };
+  #sum = 0;
+
+  constructor(texts: Iterable<string>) {
+    this.#texts = texts;
   }
-  return Buffer.concat(lines);
+
+  /** Where the last line is that was asked for. */
+  get last(): Place {
+    return this.#place;
+  }
+
+  /** What a file that holds the lines so far would be read as. */
+  get written(): ScanResult {
+    return { format: FORMAT, end: this.#place.offset + this.#place.length, sum: this.#sum, torn: false };
+  }
+
+  *[Symbol.iterator](): Generator<Buffer> {
+    let lines: Buffer[] = [];
+    let bytes = 0;
+    for (const text of this.#texts) {
+      const line = this.#next(text);
+      lines.push(line);
+      bytes += line.length;
+      if (bytes < CHUNK_BYTES) continue;
+      yield Buffer.concat(lines);
+      lines = [];
+      bytes = 0;
+    }
+    if (lines.length > 0) yield Buffer.concat(lines);
+  }
+
+  #next(text: string): Buffer {
+    const previous = this.#sum;
+    const { bytes, sum } = frame(text, previous);
+    this.#place = { offset: this.written.end, length: bytes.length, previous };
+    this.#sum = sum;
+    return bytes;
+  }
 }
 
 /** The text and the checksum of one whole line; undefined if it isn't what was written. */

@@ -6,7 +6,7 @@ import { apply } from './apply.ts';
 import { Conversation } from './conversation.ts';
 import { decodeHeader, decodeLine, NewerFormatError } from './decode.ts';
 import type { Disk } from './disk.ts';
-import type { Entry, ForkPoint, LogHeader } from './entry.ts';
+import type { Entry, LogHeader, SharedHistory } from './entry.ts';
 import { EventIndex } from './event-index.ts';
 import { inherit } from './inherit.ts';
 import { damaged, type Line, missing, type ScanResult, scanLines } from './lines.ts';
@@ -20,35 +20,24 @@ export interface LoadedLog extends ScanResult {
   bytes: number;
 }
 
-export interface RawLog {
-  header: LogHeader;
-  entries: Entry[];
-}
-
-/**
- * How much of parents' histories is remembered: forks of one agent are often read one after the other.
- * Nothing that is written later changes them.
- */
+/** How much is remembered of histories that several forks share. Nothing that is written later changes them. */
 export const MAX_REMEMBERED = 16;
 export const MAX_REMEMBERED_BYTES = 32 << 20;
 
 /** Most headers are shorter. */
 const HEADER_BYTES = 4_096;
 
-/** Reads logs: whole ones for agents that are in use, and the beginnings of others that forks begin in. */
+/** Reads logs. */
 export class LogReader {
   readonly #paths: Paths;
   readonly #disk: Disk;
-  readonly #living: (agentId: string) => AgentState | undefined;
   readonly #clock: Clock;
   readonly #remembered = new Map<string, LoadedLog>();
 
-  /** `living` gives the state of an agent that is in memory. */
-  constructor(paths: Paths, disk: Disk, clock: Clock, living: (agentId: string) => AgentState | undefined) {
+  constructor(paths: Paths, disk: Disk, clock: Clock) {
     this.#clock = clock;
     this.#paths = paths;
     this.#disk = disk;
-    this.#living = living;
   }
 
   /**
@@ -83,7 +72,7 @@ export class LogReader {
     });
   }
 
-  /** The history that a log begins with. */
+  /** The history of a fork that is in another log. */
   async history({ base, createdAt }: LogHeader): Promise<Conversation> {
     if (!base) return new Conversation();
     if (base.unused) return Conversation.dropped(base.position);
@@ -91,40 +80,28 @@ export class LogReader {
     return understand(this.#paths.ancestorLog(base.key), 0, () => inherit(parent, base, createdAt));
   }
 
-  /** The entries of a log as they are; undefined if there is no such file. */
-  async raw(path: string): Promise<RawLog | undefined> {
-    return this.#disk.reading(path, async (handle) => {
-      const header = await readHeader(handle, path);
-      const all: Entry[] = [];
+  /** The entries of a log as they are, one after the other. */
+  async entries(path: string): Promise<Entry[]> {
+    const all: Entry[] = [];
+    await this.#read(path, async (handle, header) => {
       await scanEntries(handle, path, header, (entries) => {
         appendAll(all, entries);
         return true;
       });
-      return { header, entries: all };
     });
+    return all;
   }
 
-  /** The texts of a log's lines, and its header. */
-  async texts(path: string): Promise<{ header: LogHeader; texts: string[] }> {
+  /** The texts of a log's lines behind its header. */
+  async texts(path: string): Promise<string[]> {
     const texts: string[] = [];
-    const header = await this.#disk.reading(path, async (handle) => {
+    await this.#read(path, async (handle) => {
       await scanLines(handle, path, ({ offset, text }) => {
         if (offset > 0) texts.push(text);
         return true;
       });
-      return readHeader(handle, path);
     });
-    if (!header) throw missing(path);
-    return { header, texts };
-  }
-
-  /** The header of an agent's log, or of what is left of one; undefined if there is neither. */
-  async header(agentId: string, key: string): Promise<LogHeader | undefined> {
-    for (const path of this.#places(agentId, key)) {
-      const header = await this.headerOf(path);
-      if (header) return header;
-    }
-    return undefined;
+    return texts;
   }
 
   /** Undefined if there is no such file. */
@@ -132,13 +109,20 @@ export class LogReader {
     return this.#disk.reading(path, (handle) => readHeader(handle, path));
   }
 
-  async #parentState(base: ForkPoint): Promise<AgentState> {
-    const living = this.#living(base.agentId);
-    if (living?.header.key === base.key && living.historyN === base.n) return living;
+  /** A log that must be there. */
+  async #read(path: string, read: (handle: FileHandle, header: LogHeader) => Promise<void>): Promise<void> {
+    const found = await this.#disk.reading(path, async (handle) => {
+      await read(handle, await readHeader(handle, path));
+      return true;
+    });
+    if (!found) throw missing(path);
+  }
+
+  async #parentState(base: SharedHistory): Promise<AgentState> {
     const name = `${base.key} ${base.n}`;
     const known = this.#remembered.get(name);
     if (known) return known.state;
-    for (const path of this.#places(base.agentId, base.key)) {
+    for (const path of [this.#paths.agentLog(base.agentId, base.key), this.#paths.ancestorLog(base.key)]) {
       const log = await this.load(path, { until: base.n });
       if (!log) continue;
       this.#remember(name, log);
@@ -158,11 +142,6 @@ export class LogReader {
       this.#remembered.delete(oldest);
       bytes -= size;
     }
-  }
-
-  /** An agent that is being deleted is found in one place or the other at every moment. */
-  #places(agentId: string, key: string): string[] {
-    return [this.#paths.agentLog(agentId, key), this.#paths.ancestorLog(key)];
   }
 }
 

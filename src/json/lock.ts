@@ -31,8 +31,6 @@ const PAUSE_MS = 20;
 export class StoreLock implements Guard {
   /** Rises with each opening of the store. */
   readonly generation: number;
-  /** The process before this one ended without giving the lock back. */
-  readonly afterCrash: boolean;
   /**
    * Set if, at this opening or an earlier one, nobody saw the process end that had the folder before: it may be
    * paused, with files open. Each opening hands it on to the next, for there is no telling how long a pause lasts.
@@ -55,14 +53,13 @@ export class StoreLock implements Guard {
   private constructor(
     root: string,
     { disk, clock }: LookOptions,
-    taken: { generation: number; holder: Holder; at: Reading; afterCrash: boolean },
+    taken: { generation: number; holder: Holder; at: Reading },
   ) {
     this.#root = root;
     this.#disk = disk;
     this.#clock = clock;
     this.#holder = taken.holder;
     this.generation = taken.generation;
-    this.afterCrash = taken.afterCrash;
     this.fence = taken.holder.fence;
     this.#current = taken.generation;
     this.#sureAt = taken.at;
@@ -82,8 +79,7 @@ export class StoreLock implements Guard {
       const generation = (newest?.generation ?? 0) + 1;
       const at = readingOf(clock);
       if (await create(disk, join(root, `lock.${generation}`), holder)) {
-        const afterCrash = newest?.free === false;
-        const lock = new StoreLock(root, options, { generation, holder, at, afterCrash });
+        const lock = new StoreLock(root, options, { generation, holder, at });
         if (await lock.#settle()) return lock;
       }
       await sleep(clock, PAUSE_MS);

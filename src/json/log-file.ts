@@ -121,11 +121,6 @@ export class LogFile {
     return this.#file.use((handle) => readLines(handle, this.path, places, this.format));
   }
 
-  /** Whatever the durability: for what other files rely on. */
-  async sync(): Promise<void> {
-    await this.#file.use((handle) => handle.datasync());
-  }
-
   async close(): Promise<void> {
     await this.#file.close();
   }

@@ -4,11 +4,16 @@ import { CorruptDataError, SchemaVersionError, StoreConfigError } from '../error
 import { errorCode } from '../model/foreign.ts';
 import type { Disk } from './disk.ts';
 import { refuseForeign } from './foreign.ts';
-import { FORMAT } from './lines.ts';
 import { StoreLock } from './lock.ts';
 import type { LookOptions } from './lock-end.ts';
 import { removeUnfinished } from './lock-files.ts';
 import { Paths } from './paths.ts';
+
+/**
+ * The format of a store's folder. 1 and 2, of 3.0.0-alpha.1 and 3.0.0-alpha.2, have forks whose histories are in
+ * other logs.
+ */
+export const FOLDER_FORMAT = 3;
 
 /** Makes the folder ready for use by this process alone. The lock is the caller's to release. */
 export async function openFolder(
@@ -25,10 +30,10 @@ export async function openFolder(
     // What a crash left half done was never part of the store; and nobody who had it before finds a way back.
     for (const folder of [paths.allTemporary, paths.allTrash]) await disk.emptyDirectory(folder);
     await removeUnfinished(disk, root);
-    for (const folder of [paths.temporary, paths.trash, paths.agents, paths.ancestors]) {
+    for (const folder of [paths.temporary, paths.trash, paths.agents]) {
       await disk.makeDirectory(folder);
     }
-    if (version !== FORMAT) await writeMarker(paths, disk);
+    if (version !== FOLDER_FORMAT) await writeMarker(paths, disk);
     await disk.syncDirectory(root);
     return { lock, paths };
   } catch (error) {
@@ -73,9 +78,9 @@ async function readMarker(paths: Paths, disk: Disk): Promise<number | undefined>
   }
   const version = parseVersion(text);
   if (version === undefined) throw unknownFormat(paths.marker, "isn't what the store wrote");
-  if (version > FORMAT) {
+  if (version > FOLDER_FORMAT) {
     throw new SchemaVersionError(
-      `The store in "${paths.root}" has format ${version}, and this version of the package knows formats up to ${FORMAT}. Install a newer version.`,
+      `The store in "${paths.root}" has format ${version}, and this version of the package knows formats up to ${FOLDER_FORMAT}. Install a newer version.`,
     );
   }
   return version;
@@ -83,7 +88,7 @@ async function readMarker(paths: Paths, disk: Disk): Promise<number | undefined>
 
 async function writeMarker(paths: Paths, disk: Disk): Promise<void> {
   const made = join(paths.temporary, 'store.json');
-  await disk.writeWhole(made, `${JSON.stringify({ store: 'kode', format: FORMAT })}\n`);
+  await disk.writeWhole(made, `${JSON.stringify({ store: 'kode', format: FOLDER_FORMAT })}\n`);
   await disk.move(made, paths.marker);
 }
 

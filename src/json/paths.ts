@@ -14,7 +14,9 @@ export class Paths {
   readonly marker: string;
   /** A folder per agent. */
   readonly agents: string;
-  /** What forks still need of the logs of deleted agents. */
+  /**
+   * Of 3.0.0-alpha.1 and 3.0.0-alpha.2: what forks, whose histories lie in other logs, need of deleted agents' ones.
+   */
   readonly ancestors: string;
   /** Where every opening has a folder for files in the making. */
   readonly allTemporary: string;

@@ -10,7 +10,8 @@ import {
 } from '../model/encode-commit.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
 import { RAISED_MS } from '../model/stopwatch.ts';
-import { type CallTable, Conversation } from './conversation.ts';
+import type { NewAgent } from './agent-files.ts';
+import type { CallTable, Conversation } from './conversation.ts';
 import type { CallChange, Entry, LogHeader, StoredMessage, StoredSnapshot } from './entry.ts';
 import { FORMAT } from './lines.ts';
 import { type AgentState, emptyState } from './state.ts';
@@ -101,12 +102,12 @@ export function planCreation(
   key: string,
   change: EncodedCommit,
   options: CommitOptions,
-): { agent: { header: LogHeader; conversation: Conversation; first: Entry }; result: CommitResult } {
+): { agent: NewAgent; result: CommitResult } {
   const header: LogHeader = { format: FORMAT, agentId, key, createdAt: 0 };
   const { entry: first, result } = planCommit(emptyState(header), change, options);
   if (!first) throw new RangeError('the first commit of an agent always writes something');
   header.createdAt = change.info?.createdAt ?? change.at?.[0] ?? first.at;
-  return { agent: { header, conversation: new Conversation(), first }, result };
+  return { agent: { header, first }, result };
 }
 
 function findRepeated(state: AgentState, { operation }: EncodedCommit): CommitResult | undefined {

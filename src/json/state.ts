@@ -46,8 +46,6 @@ export interface AgentState {
   readonly header: LogHeader;
   /** The last entry. */
   n: number;
-  /** The last entry that a fork's history depends on. */
-  historyN: number;
   version: number;
   updatedAt: number;
   /** The newest instant given out: none is earlier than the one before. */
@@ -61,8 +59,6 @@ export interface AgentState {
   readonly operations: Map<string, HeldOperation>;
   /** By `documentKey`. */
   readonly documents: Map<string, HeldDocument>;
-  /** Forks that began here, dead ones included: by the key of their log. */
-  readonly forks: Map<string, string>;
   /** About how many bytes of the log nobody needs any more. */
   garbage: number;
 }
@@ -71,12 +67,11 @@ export function documentKey(kind: string, name: string): string {
   return `${kind}/${name}`;
 }
 
-/** Before the first entry: with the history of a fork, or with none. */
+/** Before the first entry, or before the first one of a fork's own: then with what it inherited. */
 export function emptyState(header: LogHeader, conversation = new Conversation()): AgentState {
   return {
     header,
     n: 0,
-    historyN: 0,
     version: 0,
     updatedAt: header.createdAt,
     lastAt: Number.NEGATIVE_INFINITY,
@@ -100,7 +95,6 @@ export function emptyState(header: LogHeader, conversation = new Conversation())
     cursor: 0,
     operations: new Map(),
     documents: new Map(),
-    forks: new Map(),
     garbage: 0,
   };
 }

@@ -1,12 +1,12 @@
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { JSONStore } from '../../src/json/store.ts';
+import { CorruptDataError } from '../../src/errors.ts';
+import { JSONStore } from '../../src/json/store.ts';
 import { collect, progress, user } from '../../src/testing/samples.ts';
 import { filesIn, type Workspace, workspaces } from './helpers.ts';
 
-const fixture = fileURLToPath(new URL('../fixtures/alpha1/', import.meta.url));
 const workspace = workspaces();
 
 /** All that a store tells of an agent. */
@@ -14,12 +14,20 @@ interface Everything {
   events?: unknown[];
 }
 
-/** A folder as 3.0.0-alpha.1 left it, and what that version read there. */
-async function alpha(): Promise<{ space: Workspace; expected: Record<string, Everything> }> {
+type Version = 'alpha1' | 'alpha2';
+
+function fixture(version: Version, name: string): string {
+  return fileURLToPath(new URL(`../fixtures/${version}/${name}`, import.meta.url));
+}
+
+/** A folder as an earlier version left it, and what that version read there. */
+async function folderOf(
+  version: Version,
+): Promise<{ space: Workspace; expected: Record<string, Everything> }> {
   const space = await workspace();
-  await cp(join(fixture, 'json'), space.root, { recursive: true });
-  const { agents } = JSON.parse(await readFile(join(fixture, 'json.expected.json'), 'utf8'));
-  return { space, expected: agents };
+  await cp(fixture(version, 'json'), space.root, { recursive: true });
+  const { agents } = JSON.parse(await readFile(fixture(version, 'json.expected.json'), 'utf8'));
+  return { space, expected: withoutAttempts(agents) };
 }
 
 async function everything(store: JSONStore): Promise<Record<string, Everything>> {
@@ -35,47 +43,74 @@ async function everything(store: JSONStore): Promise<Record<string, Everything>>
       documents: await store.listDocuments(id, 'recovered-file'),
     };
   }
-  // What that version had no field for.
+  return withoutAttempts(all);
+}
+
+/** 3.0.0-alpha.1 had no field for them. */
+function withoutAttempts(all: unknown): Record<string, Everything> {
   return JSON.parse(JSON.stringify(all).replaceAll(',"attempts":0', ''));
 }
 
-async function formats(root: string): Promise<Record<string, string>> {
-  const first: Record<string, string> = {};
-  for (const name of (await filesIn(root)).keys()) {
-    if (!/log-|documents/.test(name)) continue;
-    first[name] = (await readFile(join(root, name), 'latin1')).startsWith('["') ? 'new' : 'old';
-  }
-  return first;
+async function logs(root: string): Promise<string[]> {
+  return [...(await filesIn(root)).keys()].filter((name) => name.includes('log-')).sort();
 }
 
-describe('a folder of 3.0.0-alpha.1', () => {
-  it('V1 is read whole, and reading leaves its agents as they are', async () => {
-    const { space, expected } = await alpha();
-    const before = await formats(space.root);
-    expect(new Set(Object.values(before))).toEqual(new Set(['old']));
-    expect(await everything(space.open())).toEqual(expected);
-    expect(await formats(space.root)).toEqual(before);
+/** Logs of forks whose histories are in other logs. */
+async function sharing(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await logs(root)) {
+    const [header = ''] = (await readFile(join(root, name), 'utf8')).split('\n');
+    if (header.includes('"base":')) found.push(name);
+  }
+  return found;
+}
+
+async function oldLogs(root: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of await logs(root)) {
+    if (!(await readFile(join(root, name), 'latin1')).startsWith('["')) found.push(name);
+  }
+  return found;
+}
+
+describe.each(['alpha1', 'alpha2'] as const)('a folder of 3.0.0-%s', (version) => {
+  it('V1 is read whole, and gives each fork a log of its own', async () => {
+    const { space, expected } = await folderOf(version);
+    expect((await sharing(space.root)).length).toBeGreaterThan(5);
+    const others = (await logs(space.root)).filter((name) => name.startsWith('agents/root/'));
+    const before = await readFile(join(space.root, others[0] ?? ''));
+    const store = space.open();
+    expect(await everything(store)).toEqual(expected);
+    expect(await sharing(space.root)).toEqual([]);
+    expect(await readdir(space.root)).not.toContain('ancestors');
+    expect(await readFile(join(space.root, others[0] ?? '')), 'of no fork').toEqual(before);
+    expect(await everything(await space.reopen())).toEqual(expected);
+  });
+
+  it('V1 is read as it is where nothing may be written', async () => {
+    const { space, expected } = await folderOf(version);
+    const before = await filesIn(space.root);
+    await using archive = new JSONStore(space.root, { readOnly: true });
+    expect(await everything(archive)).toEqual(expected);
+    expect(await filesIn(space.root)).toEqual(before);
   });
 
   it('V1 is refused by that version from now on', async () => {
-    const { space } = await alpha();
+    const { space } = await folderOf(version);
     await space.open().list();
-    // What it finds there: it opens no format above 1.
+    // It opens no format above 1, or above 2.
     expect(JSON.parse(await readFile(join(space.root, 'store.json'), 'utf8'))).toEqual({
       store: 'kode',
-      format: 2,
+      format: 3,
     });
   });
 
   it('V1 has each agent in the new format as soon as it is written to, with all that was there', async () => {
-    const { space, expected } = await alpha();
+    const { space, expected } = await folderOf(version);
     const store = space.open();
     const ids = Object.keys(expected);
     for (const id of ids) await store.commit(id, { events: [progress('upgraded')] });
-    const after = await formats(space.root);
-    const old = Object.entries(after).filter(([, format]) => format === 'old');
-    expect(old.map(([name]) => name.split('/')[0])).not.toContain('agents/log');
-    expect(old.every(([name]) => /^ancestors|documents/.test(name))).toBe(true);
+    expect(await oldLogs(space.root)).toEqual([]);
     const same = async (now: Record<string, Everything>) => {
       expect(Object.keys(now)).toEqual(ids);
       for (const id of ids) {
@@ -88,39 +123,74 @@ describe('a folder of 3.0.0-alpha.1', () => {
   });
 
   it('V1 can be rewritten, forked and deleted in whatever order, and leaves nothing behind', async () => {
-    const { space, expected } = await alpha();
+    const { space, expected } = await folderOf(version);
     const store = space.open();
     const ids = Object.keys(expected);
     await store.saveMessages('fork-a', [user('anew')]);
     await store.fork('fork-3', { agentId: 'new' });
     expect(await store.loadMessages('new')).toEqual(await store.loadMessages('fork-3'));
+    await store.delete('root');
+    await store.delete('fork-a');
+    const { 'fork-of-fork': ofBoth } = await everything(store);
+    expect(ofBoth).toEqual(expected['fork-of-fork']);
     for (const id of [...ids.toReversed(), 'new']) await store.delete(id);
-    for (const folder of ['agents', 'ancestors']) expect(await readdir(join(space.root, folder))).toEqual([]);
+    expect(await readdir(join(space.root, 'agents'))).toEqual([]);
+    expect(await logs(space.root)).toEqual([]);
   });
 
   it('V1 whose upgrade was cut off at any step goes on from there', async () => {
-    const { space, expected } = await alpha();
-    // The folder as it is after each step: the marker first, then one agent after the other, each in one step.
-    const store = space.open();
-    await store.list();
-    const upgraded = async () =>
-      Object.values(await formats(space.root)).filter((format) => format === 'new').length;
-    for (const [n, id] of Object.keys(expected).entries()) {
-      const again = await space.reopen();
-      const { [id]: whole } = await everything(again);
-      expect(whole).toEqual(expected[id]);
-      await again.appendEvent(id, progress('x'));
-      expect(await upgraded()).toBe(n + 1);
-      // What a kill in the midst of it leaves.
-      await (await space.reopen()).close();
-      await writeFile(join(space.root, 'temporary', 'log-of-an-upgrade'), 'half');
+    const { space, expected } = await folderOf(version);
+    const forks = await sharing(space.root);
+    await space.open().list();
+    await (await space.reopen()).close();
+    const agents = forks.filter((name) => name.startsWith('agents/'));
+    // The steps of an upgrade: the marker, the log of one fork after the other, and what they began in.
+    for (let step = 0; step <= agents.length + 1; step += 1) {
+      const half = await workspace();
+      await cp(fixture(version, 'json'), half.root, { recursive: true });
+      const done = ['store.json', ...agents.slice(0, step)];
+      for (const name of done) await cp(join(space.root, name), join(half.root, name));
+      if (step > agents.length) {
+        const [one = ''] = await readdir(join(half.root, 'ancestors'));
+        await rm(join(half.root, 'ancestors', one));
+      } else {
+        await cp(join(space.root, agents[step] ?? 'store.json'), join(half.root, 'temporary', 'half'));
+      }
+      expect(await everything(half.open()), `after ${step} steps`).toEqual(expected);
+      expect(await sharing(half.root)).toEqual([]);
+      expect(await readdir(half.root)).not.toContain('ancestors');
+      await (await half.reopen()).close();
     }
-    await (await space.reopen()).list();
-    await rm(space.root, { recursive: true });
+  });
+
+  it('V1 with a damaged fork has the others, and that one as soon as it is restored', async () => {
+    const { space, expected } = await folderOf(version);
+    const log = await space.logOf('fork-3');
+    const whole = await readFile(log);
+    const damaged = Buffer.from(whole);
+    damaged[damaged.length - 20] = 0;
+    await writeFile(log, damaged);
+    const store = space.open();
+    await expect(store.loadMessages('fork-3')).rejects.toThrow(CorruptDataError);
+    expect(await store.loadMessages('orphan')).toHaveLength(2);
+    await (await space.reopen()).close();
+    await writeFile(log, whole);
+    expect(await everything(await space.reopen())).toEqual(expected);
+    expect(await readdir(space.root)).not.toContain('ancestors');
+  });
+
+  it('V1 in which what a fork began with is gone says so of that fork', async () => {
+    const { space } = await folderOf(version);
+    for (const name of await readdir(join(space.root, 'ancestors'))) {
+      await rm(join(space.root, 'ancestors', name));
+    }
+    const store = space.open();
+    await expect(store.loadMessages('orphan')).rejects.toThrow(CorruptDataError);
+    expect(await store.loadMessages('root')).toHaveLength(3);
   });
 
   it('J1 whose last line was cut off keeps the piece when it is upgraded', async () => {
-    const { space, expected } = await alpha();
+    const { space, expected } = await folderOf(version);
     const log = await space.logOf('fork-a');
     const bytes = await readFile(log);
     await writeFile(log, Buffer.concat([bytes, bytes.subarray(0, 30)]));
@@ -128,6 +198,6 @@ describe('a folder of 3.0.0-alpha.1', () => {
     expect((await everything(store))['fork-a']).toEqual(expected['fork-a']);
     await store.appendMessages('fork-a', [user('on')]);
     expect(await readFile(`${log}.torn`)).toEqual(bytes.subarray(0, 30));
-    expect((await readFile(log, 'latin1')).startsWith('["')).toBe(true);
+    expect(await readdir(dirname(log))).toHaveLength(2);
   });
 });

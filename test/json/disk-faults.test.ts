@@ -1,10 +1,11 @@
 import { cp, type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreUnavailableError } from '../../src/errors.ts';
 import { JSONStore } from '../../src/json/store.ts';
 import { answers, asks, progress, user } from '../../src/testing/samples.ts';
-import { type Workspace, workspaces } from './helpers.ts';
+import { filesIn, type Workspace, workspaces } from './helpers.ts';
 
 // Node's own file handles are made to fail, and to count, as disks do.
 
@@ -137,16 +138,55 @@ describe('a disk that is full in the midst of a write', () => {
     expect((await other.loadDocument('a', 'compression', 'x'))?.content).toMatch(/^(before|refused)$/);
     expect((await store.loadDocument('a', 'compression', 'x'))?.content).toBe('before');
   });
+
+  it('J3 makes no fork, however much of it was written', async () => {
+    const space = await workspace();
+    const store = space.open();
+    const messages = Array.from({ length: 40 }, (_, n) => user(`${n} ${'.'.repeat(100_000)}`));
+    await store.commit('a', { info: {}, messages, expectedVersion: 0 });
+    const before = await filesIn(space.root);
+    const target = await handles(space);
+    for (const passing of [0, 1, 3]) {
+      const undo = failAfter(target, 'writeFile', passing);
+      await expect(store.fork('a', { agentId: 'b' })).rejects.toMatchObject({ outcome: 'none' });
+      undo();
+      expect(await filesIn(space.root)).toEqual(before);
+    }
+    await store.fork('a', { agentId: 'b' });
+    expect(await (await space.reopen()).loadMessages('b')).toEqual(messages);
+  });
+
+  it.each(['alpha1', 'alpha2'])('J3 leaves a folder of 3.0.0-%s to the next opening', async (version) => {
+    const space = await workspace();
+    await cp(fileURLToPath(new URL(`../fixtures/${version}/json`, import.meta.url)), space.root, {
+      recursive: true,
+    });
+    const target = await handles(space);
+    // The first is the marker; a fork after that.
+    for (const passing of [0, 1, 2, 4]) {
+      const undo = failAfter(target, 'sync', passing);
+      const store = new JSONStore(space.root);
+      await expect(store.loadMessages('orphan')).rejects.toThrow(StoreUnavailableError);
+      undo();
+      await store.close();
+    }
+    expect(await space.open().loadMessages('orphan')).toHaveLength(2);
+    expect(await readdir(space.root)).not.toContain('ancestors');
+  });
 });
 
 /** Lets the first so many calls of a method pass, and no more. */
-function failAfter(target: Handles, name: 'sync' | 'datasync' | 'truncate', passing: number): () => void {
-  const original = target[name] as () => Promise<void>;
+function failAfter(
+  target: Handles,
+  name: 'sync' | 'datasync' | 'truncate' | 'writeFile',
+  passing: number,
+): () => void {
+  const original = target[name] as (...given: unknown[]) => Promise<void>;
   let calls = 0;
-  return replace(target, name, async function (this: FileHandle) {
+  return replace(target, name, async function (this: FileHandle, ...given: unknown[]) {
     calls += 1;
-    if (calls > passing) throw failure('EIO');
-    return original.call(this);
+    if (calls > passing) throw failure(name === 'writeFile' ? 'ENOSPC' : 'EIO');
+    return original.apply(this, given);
   } as FileHandle['sync']);
 }
 
@@ -172,10 +212,16 @@ describe('a call that was answered with an error', () => {
   });
 
   // Of the file, of its folder, and of the two folders between which it is moved.
-  it.each([0, 1, 2, 3])('J1 creates no agent if the disk fails after %s waits for it', async (passing) => {
+  it.each(
+    [0, 1, 2, 3].flatMap((passing) => [
+      { passing, how: 'creates' },
+      { passing, how: 'forks' },
+    ]),
+  )('J1 $how no agent if the disk fails after $passing waits for it', async ({ passing, how }) => {
     const space = await workspace();
     const store = space.open();
-    await store.saveInfo('a', {});
+    await store.commit('a', { info: {}, messages: [user('one')], expectedVersion: 0 });
+    const make = () => (how === 'forks' ? store.fork('a', { agentId: 'b' }) : store.saveInfo('b', {}));
     const target = await handles(space);
     for (const [undoable, outcome] of [
       [true, 'none'],
@@ -189,7 +235,7 @@ describe('a call that was answered with an error', () => {
         if (undoable ? calls === passing + 1 : calls > passing) throw failure('EIO');
         return sync.call(this);
       } as FileHandle['sync']);
-      const error = await store.saveInfo('b', {}).catch((thrown: unknown) => thrown);
+      const error = await make().catch((thrown: unknown) => thrown);
       undo();
       expect(error).toMatchObject({ outcome: passing < 2 ? 'none' : outcome });
       if (undoable || passing < 2) expect(await store.exists('b')).toBe(false);

@@ -68,10 +68,7 @@ export async function filesIn(root: string): Promise<Map<string, number>> {
 }
 
 /** What is left in the store's own folders, but for those that an opening has for itself. */
-export async function leftIn(
-  root: string,
-  folders = ['agents', 'ancestors', 'temporary', 'trash'],
-): Promise<string[]> {
+export async function leftIn(root: string, folders = ['agents', 'temporary', 'trash']): Promise<string[]> {
   const left: string[] = [];
   for (const folder of folders) {
     for (const name of await readdir(join(root, folder), { recursive: true })) {

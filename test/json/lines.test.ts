@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CorruptDataError } from '../../src/errors.ts';
 import {
   frame,
-  frameAll,
   type Line,
+  NewLines,
   readLines,
   type ScanResult,
   scanLines,
@@ -32,6 +32,11 @@ afterEach(async () => {
 async function hold(bytes: Buffer): Promise<void> {
   await handle.truncate(0);
   await handle.write(bytes, 0, bytes.length, 0);
+}
+
+/** A file of these lines. */
+function framed(texts: Iterable<string>): Buffer {
+  return Buffer.concat([...new NewLines(texts)]);
 }
 
 async function scan(chunkBytes?: number): Promise<{ texts: string[]; lines: Line[]; result: ScanResult }> {
@@ -74,11 +79,11 @@ describe('a line', () => {
 
   it('of whatever length is read in pieces of whatever size', async () => {
     const texts = ['1', JSON.stringify('x'.repeat(5_000)), JSON.stringify('ä'.repeat(300)), '[]'];
-    await hold(frameAll(texts));
+    await hold(framed(texts));
     for (const size of [1, 7, 64, 4_096, undefined]) {
       const { lines, result, ...rest } = await scan(size);
       expect(rest.texts).toEqual(texts);
-      expect(result).toMatchObject({ format: 2, torn: false, end: frameAll(texts).length });
+      expect(result).toMatchObject({ format: 2, torn: false, end: framed(texts).length });
       expect(await readLines(handle, path, lines, result.format)).toEqual(lines.map(({ text }) => text));
       const last = lines.slice(-1);
       expect(await readLines(handle, path, last, result.format)).toEqual(last.map(({ text }) => text));
@@ -88,7 +93,7 @@ describe('a line', () => {
 
 describe('a damaged file', () => {
   it('J1 is noticed by every single bit of it, the newlines and the last line included', async () => {
-    const bytes = frameAll(TEXTS);
+    const bytes = framed(TEXTS);
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const damaged = Buffer.from(bytes);
       const at = bit >>> 3;
@@ -100,8 +105,8 @@ describe('a damaged file', () => {
 
   it('J1 is one with a line too few, too many, elsewhere or of another file', async () => {
     const [header, first, second, third] = [TEXTS[0] ?? '', '[1]', '[2]', '[3]'];
-    const lines = linesOf(frameAll([header, first, second, third]));
-    const other = linesOf(frameAll([`${header} `, first, second, third]));
+    const lines = linesOf(framed([header, first, second, third]));
+    const other = linesOf(framed([`${header} `, first, second, third]));
     const arranged = [
       [0, 2, 3],
       [0, 1, 3],
@@ -118,7 +123,7 @@ describe('a damaged file', () => {
   });
 
   it('says of the last line, and of no other, how to go on if power failed', async () => {
-    const bytes = frameAll(TEXTS);
+    const bytes = framed(TEXTS);
     const last = bytes.length - (linesOf(bytes)[2]?.length ?? 0);
     for (const [at, advice] of [
       [last - 3, false],
@@ -136,7 +141,7 @@ describe('a damaged file', () => {
 
 describe('a file whose writing was cut off', () => {
   it('J1 at whatever byte has the whole lines before it', async () => {
-    const bytes = frameAll(TEXTS);
+    const bytes = framed(TEXTS);
     const ends: number[] = [];
     for (const line of linesOf(bytes)) ends.push((ends.at(-1) ?? 0) + line.length);
     for (let length = 0; length <= bytes.length; length += 1) {
@@ -149,7 +154,7 @@ describe('a file whose writing was cut off', () => {
   });
 
   it('J1 may have grown to its size before its bytes were there', async () => {
-    const bytes = frameAll(TEXTS);
+    const bytes = framed(TEXTS);
     const last = linesOf(bytes)[2]?.length ?? 0;
     for (let left = 0; left < last; left += 1) {
       const holed = Buffer.from(bytes).fill(0, bytes.length - last + left);
@@ -161,7 +166,7 @@ describe('a file whose writing was cut off', () => {
   });
 
   it('may end with anything that is no line', async () => {
-    const bytes = frameAll(TEXTS);
+    const bytes = framed(TEXTS);
     for (const tail of [
       'garbage',
       '["',

@@ -119,7 +119,7 @@ describe('a lock that was left behind', () => {
     expect(taken).toBeUndefined();
     await clock.advanceUntil(waiting, 250);
     expect(clock.monotonic() - started).toBeGreaterThanOrEqual(DEAD_MS);
-    expect(taken).toMatchObject({ generation: 8, fence: expect.any(String), afterCrash: true });
+    expect(taken).toMatchObject({ generation: 8, fence: expect.any(String) });
   });
 
   it('goes to one of many that find it at the same moment', async () => {

@@ -207,18 +207,6 @@ describe('a damaged file', () => {
     await expect((await space.reopen()).loadMessages('a')).rejects.toThrow(CorruptDataError);
   });
 
-  it('a history that a fork begins with and that is gone', async () => {
-    const space = await workspace();
-    const store = space.open();
-    await store.commit('a', { info: {}, messages: conversation(3), expectedVersion: 0 });
-    await store.fork('a', { agentId: 'b' });
-    await store.delete('a');
-    const folder = join(space.root, 'ancestors');
-    const again = await space.reopen();
-    for (const name of await readdir(folder)) await rm(join(folder, name));
-    await expect(again.loadMessages('b')).rejects.toThrow(CorruptDataError);
-  });
-
   it('a document', async () => {
     const space = await workspace();
     const store = space.open();

@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { collect, conversation, progress, user } from '../../src/testing/samples
 import { filesIn, workspaces } from './helpers.ts';
 
 const workspace = workspaces();
-const fixture = fileURLToPath(new URL('../fixtures/alpha1/json', import.meta.url));
+const _fixture = fileURLToPath(new URL('../fixtures/alpha1/json', import.meta.url));
 
 /** Every file with its bytes. */
 async function contents(root: string): Promise<Map<string, string>> {
@@ -79,15 +79,6 @@ describe('a store that is opened to be read', () => {
     await store.delete('a');
     expect(await reader.exists('a')).toBe(false);
     expect(await reader.loadInfo('a')).toBeUndefined();
-  });
-
-  it('V1 reads a folder of 3.0.0-alpha.1 as it is', async () => {
-    const { root } = await workspace();
-    await cp(fixture, root, { recursive: true });
-    const before = await contents(root);
-    await using archive = new JSONStore(root, { readOnly: true });
-    expect(await archive.loadMessages('fork-3')).not.toEqual([]);
-    expect(await contents(root)).toEqual(before);
   });
 
   it('J3 must be there', async () => {
