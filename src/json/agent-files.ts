@@ -62,14 +62,15 @@ export class AgentFiles {
     this.#options = options;
   }
 
-  async exists(agentId: string): Promise<boolean> {
-    return (await this.#find(agentId)) !== undefined;
+  /** The key of an agent's log; undefined if there is no such agent. */
+  async findKey(agentId: string): Promise<string | undefined> {
+    return (await this.#find(agentId))?.key;
   }
 
   /** The first line of an agent's log; undefined if there is no such agent. */
   async headerOf(agentId: string): Promise<LogHeader | undefined> {
-    const found = await this.#find(agentId);
-    return found && this.reader.headerOf(this.paths.agentLog(agentId, found.key));
+    const key = await this.findKey(agentId);
+    return key === undefined ? undefined : this.reader.headerOf(this.paths.agentLog(agentId, key));
   }
 
   async #find(agentId: string): Promise<{ key: string; fence: string | undefined } | undefined> {

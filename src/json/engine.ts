@@ -80,14 +80,14 @@ export class Engine {
   }
 
   exists(agentId: string): Promise<boolean> {
-    return this.cell(agentId).alone(() => this.files.exists(agentId));
+    return this.cell(agentId).alone(async () => (await this.files.findKey(agentId)) !== undefined);
   }
 
   /** Its log is a copy of what it inherits: what it costs is what it weighs. The parent goes on meanwhile. */
   fork(agentId: string, at: string | number | undefined, childId: string): Promise<void> {
     return this.#structure.run(async () => {
       const fork = await this.cell(agentId).use(async ({ state }) => {
-        if (await this.files.exists(childId)) throw new AgentExistsError(childId);
+        if (await this.files.findKey(childId)) throw new AgentExistsError(childId);
         return planFork(state, at, { agentId: childId, key: newKey() }, this.clock.now());
       });
       const child = this.cell(childId);
@@ -101,10 +101,11 @@ export class Engine {
   remove(agentId: string): Promise<void> {
     return this.#structure.run(async () => {
       const cell = this.cell(agentId);
-      await cell.work(async (agent) => {
-        if (!agent) return;
+      await cell.alone(async () => {
+        const key = await this.files.findKey(agentId);
+        if (key === undefined) return;
         await cell.unload();
-        await this.files.remove(agentId, agent.state.header.key);
+        await this.files.remove(agentId, key);
         this.leases.drop(agentId);
         this.deltas.forget(agentId);
       });

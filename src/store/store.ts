@@ -170,7 +170,7 @@ export interface Store {
   loadSnapshot(agentId: string, snapshotId: string): Promise<Snapshot | undefined>;
   /** All snapshots of the agent, without their messages. */
   listSnapshots(agentId: string): Promise<SnapshotInfo[]>;
-  /** A new agent that shares the history before `at`. Returns its id. */
+  /** A new agent that shares the history before `at` (on JSON files it has a copy of it). Returns its id. */
   fork(agentId: string, options?: ForkOptions): Promise<string>;
 
   /** Creates the document, or replaces the one of this kind and name. */

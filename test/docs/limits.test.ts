@@ -131,7 +131,7 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
   'JSON files: agents that nobody works with, held in memory': [cells.MAX_AGENTS, cells.MAX_BYTES],
-  'JSON files: histories that forks begin in': [load.MAX_REMEMBERED, load.MAX_REMEMBERED_BYTES],
+  'JSON files: histories that forks of earlier versions share': [load.MAX_REMEMBERED, load.MAX_REMEMBERED_BYTES],
   'Instants at which running tool calls began, of each of so many agents': [
     stopwatch.MAX_CALLS,
     stopwatch.MAX_AGENTS,

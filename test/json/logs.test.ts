@@ -150,7 +150,6 @@ describe('a damaged file', () => {
         store.appendEvent('a', progress('x')),
         collect(store.readEvents('a')),
         store.fork('a'),
-        store.delete('a'),
       ]) {
         await expect(call, `byte ${at}`).rejects.toThrow(CorruptDataError);
       }
@@ -158,6 +157,16 @@ describe('a damaged file', () => {
       expect(await store.exists('a')).toBe(true);
     }
     expect((await readFile(log)).equals(flipped(bytes, bytes.length - 1))).toBe(true);
+  });
+
+  it('is no reason to keep an agent that is deleted: nothing of it is read', async () => {
+    const space = await workspace();
+    const { log } = await written(space);
+    await (await space.reopen()).close();
+    await writeFile(log, flipped(await readFile(log), 30));
+    const store = await space.reopen();
+    await store.delete('a');
+    expect(await store.list()).toEqual([]);
   });
 
   it('a line that is missing in the middle', async () => {
