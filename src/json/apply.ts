@@ -1,4 +1,5 @@
 import type { CallState } from '../model/call-book.ts';
+import { REMEMBERED_COMMITS, REMEMBERED_MS } from '../model/commit-rules.ts';
 import type { Conversation } from './conversation.ts';
 import type {
   CallChange,
@@ -10,9 +11,6 @@ import type {
 } from './entry.ts';
 import { MalformedError } from './fields.ts';
 import { type AgentState, documentKey, type HeldSnapshot } from './state.ts';
-
-const REMEMBERED_OPERATIONS = 1_000;
-const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
 
 /**
  * What an entry does to an agent's state: the same whether it was just planned or is read again years
@@ -144,7 +142,7 @@ function applyOperation(state: AgentState, operation: StoredOperation, n: number
   const result = { version, messageCount: state.conversation.messages.length, cursor };
   state.operations.set(operation.id, { ...operation, result, n });
   for (const [id, { recordedAt }] of state.operations) {
-    if (state.operations.size <= REMEMBERED_OPERATIONS || recordedAt > now - REMEMBERED_MS) break;
+    if (state.operations.size <= REMEMBERED_COMMITS || recordedAt > now - REMEMBERED_MS) break;
     state.operations.delete(id);
   }
 }

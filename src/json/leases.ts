@@ -8,6 +8,7 @@ import {
 import type { LeaseToken } from '../model/agent.ts';
 import type { Clock, Timer } from '../model/clock.ts';
 import { randomUUID } from '../model/crypto.ts';
+import { LEASE_END, leaseRefusal } from '../model/lease-rules.ts';
 import { renewalAfter } from '../model/lease-time.ts';
 import type { CheckedLease } from '../store/arguments.ts';
 import { leaseHandle } from '../store/lease-handle.ts';
@@ -82,26 +83,17 @@ export class Leases {
 
   /** Throws unless a write with this lease, or with none, may go on. */
   check(agentId: string, lease: LeaseToken | undefined): void {
-    const expired = this.#held.get(agentId);
+    const last = this.#held.get(agentId);
     const holder = this.#current(agentId);
-    if (!lease) {
-      if (holder) throw new LeaseNotHeldError(agentId, 'it came without one', this.#describe(holder));
-      return;
-    }
-    if (holder && isSame(holder.token, lease)) return;
-    throw new LeaseNotHeldError(
-      agentId,
-      !holder && expired && isSame(expired.token, lease)
-        ? 'its lease ran out before it was renewed'
-        : 'its lease was released or taken over',
-      holder && this.#describe(holder),
-    );
+    const reason = leaseRefusal(lease, last?.token, holder !== undefined);
+    if (reason === undefined) return;
+    throw new LeaseNotHeldError(agentId, reason, holder && this.#describe(holder));
   }
 
   /** The agent was deleted. */
   drop(agentId: string): void {
     const held = this.#held.get(agentId);
-    if (held) this.#end(agentId, held, 'its agent was deleted');
+    if (held) this.#end(agentId, held, LEASE_END.agentDeleted);
   }
 
   /** Grants none any more, and ends the wait of everybody who waits for one. */
@@ -114,7 +106,7 @@ export class Leases {
   close(): void {
     this.refuse();
     for (const [agentId, held] of this.#held) {
-      this.#end(agentId, held, 'it was given back when the store was closed');
+      this.#end(agentId, held, LEASE_END.storeClosed);
     }
   }
 
@@ -123,7 +115,7 @@ export class Leases {
     this.#look();
     const held = this.#held.get(agentId);
     if (held && held.deadline <= this.#clock.monotonic()) {
-      this.#end(agentId, held, 'it ran out before it was renewed');
+      this.#end(agentId, held, LEASE_END.ranOut);
       return undefined;
     }
     return held;
@@ -159,7 +151,7 @@ export class Leases {
       }),
       expiresAt: () => this.#expiry(held),
       release: async () => {
-        if (this.#held.get(agentId) === held) this.#end(agentId, held, 'it was given back');
+        if (this.#held.get(agentId) === held) this.#end(agentId, held, LEASE_END.givenBack);
       },
     });
   }
@@ -198,8 +190,4 @@ export class Leases {
   #wake(agentId: string): void {
     for (const done of [...(this.#waiting.get(agentId) ?? [])]) done();
   }
-}
-
-function isSame(held: LeaseToken, given: LeaseToken): boolean {
-  return held.token === given.token && held.holderId === given.holderId;
 }

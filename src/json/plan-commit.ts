@@ -1,7 +1,8 @@
-import { AgentExistsError, ValidationError, VersionConflictError } from '../errors.ts';
 import type { CommitResult, LeaseToken } from '../model/agent.ts';
 import { attemptsAfter, type StoredFailure } from '../model/attempts.ts';
 import { CallBook, type CallState, type Timing } from '../model/call-book.ts';
+import { commitInstants, creationInstant, timingAt } from '../model/commit-instants.ts';
+import { checkCompaction, checkVersion, repeatedResult } from '../model/commit-rules.ts';
 import {
   type EncodedCommit,
   type EncodedSnapshot,
@@ -9,7 +10,6 @@ import {
   snapshotEnd,
 } from '../model/encode-commit.ts';
 import type { EncodedMessage } from '../model/encode-message.ts';
-import { RAISED_MS } from '../model/stopwatch.ts';
 import type { NewAgent } from './agent-files.ts';
 import type { CallTable, Conversation } from './conversation.ts';
 import type { CallChange, Entry, LogHeader, StoredMessage, StoredSnapshot } from './entry.ts';
@@ -41,16 +41,15 @@ export function planCommit(
   options: CommitOptions,
 ): Planned<CommitResult> {
   const { agentId } = state.header;
-  const repeated = findRepeated(state, change);
+  const { operation } = change;
+  const repeated = repeatedResult(agentId, operation, operation && state.operations.get(operation.id));
   if (repeated) return { result: repeated };
-  checkVersion(state, change);
+  checkVersion(agentId, change, state.version);
   if (!change.eventsOnly || change.lease) options.fence(agentId, change.lease);
 
-  const { keep, messages, instants } = newMessages(state, change, options);
+  const { at, keep, messages, stored } = newMessages(state, change, options);
   const conversation = keep ? cutCopy(state.conversation, keep) : state.conversation;
   const messageCount = conversation.messages.length + messages.length;
-  const last = change.at?.at(-1) ?? options.now;
-  const at = Math.max(last, state.lastAt, instants.at(-1)?.at ?? last);
   const version = change.eventsOnly ? state.version : state.version + 1;
   const entry: Entry = { n: state.n + 1, at, version };
   if (change.info) {
@@ -61,18 +60,15 @@ export function planCommit(
     entry.keep = keep;
     if (isNeeded(state, keep.messages)) entry.branch = true;
   }
-  if (messages.length > 0) entry.messages = instants;
+  if (messages.length > 0) entry.messages = stored;
   const failure = failureAfter(state, change, at);
   if (failure !== state.info.failure) entry.info = { ...entry.info, failure };
   const calls = planCalls(conversation, {
     messages,
-    instants,
+    stored,
     updates: change.updates,
     at,
-    timing:
-      options.timing && change.at === undefined
-        ? { ...options.timing, isRaised: at > options.now + RAISED_MS }
-        : undefined,
+    timing: timingAt(change, options.timing, options.now, at),
   });
   if (calls.length > 0) entry.calls = calls;
   if (change.events.length > 0) entry.events = change.events.map((event) => event.payload);
@@ -81,12 +77,15 @@ export function planCommit(
     entry.todos = { payload, version: given, updatedAt };
   }
   if (change.usage.length > 0) entry.usage = JSON.stringify(change.usage);
-  if (change.compaction) entry.compaction = checkCompaction(change.compaction, messageCount);
+  if (change.compaction) {
+    checkCompaction(change.compaction, messageCount);
+    entry.compaction = change.compaction;
+  }
   if (change.snapshot) {
-    const all = [...conversation.messages, ...instants];
+    const all = [...conversation.messages, ...stored];
     entry.snapshot = planSnapshot(state, change, change.snapshot, all, at);
   }
-  if (change.operation) entry.operation = { ...change.operation, recordedAt: options.now };
+  if (operation) entry.operation = { ...operation, recordedAt: options.now };
   return { entry, result: { version, messageCount, cursor: state.cursor + change.events.length } };
 }
 
@@ -106,50 +105,28 @@ export function planCreation(
   const header: LogHeader = { format: FORMAT, agentId, key, createdAt: 0 };
   const { entry: first, result } = planCommit(emptyState(header), change, options);
   if (!first) throw new RangeError('the first commit of an agent always writes something');
-  header.createdAt = change.info?.createdAt ?? change.at?.[0] ?? first.at;
+  header.createdAt = creationInstant(change, first.at);
   return { agent: { header, first }, result };
 }
 
-function findRepeated(state: AgentState, { operation }: EncodedCommit): CommitResult | undefined {
-  const first = operation && state.operations.get(operation.id);
-  if (!first) return undefined;
-  if (first.fingerprint === operation.fingerprint) return { ...first.result };
-  throw new ValidationError(
-    'operationId',
-    `"${operation.id}" was used for a different change of agent "${state.header.agentId}"; give each change an id of its own`,
-  );
-}
-
-function checkVersion(state: AgentState, { expectedVersion: expected, info }: EncodedCommit): void {
-  if (expected === undefined || expected === state.version) return;
-  if (expected === 0 && info) throw new AgentExistsError(state.header.agentId);
-  throw new VersionConflictError(state.header.agentId, expected, state.version);
-}
-
 interface NewMessages {
+  /** The commit's own instant. */
+  at: number;
   /** Undefined when nothing that is stored goes. */
   keep: Entry['keep'];
   messages: EncodedMessage[];
-  instants: StoredMessage[];
+  /** The same as they are stored. */
+  stored: StoredMessage[];
 }
 
 function newMessages(state: AgentState, change: EncodedCommit, options: CommitOptions): NewMessages {
-  const stored = state.conversation.messages;
-  const common = options.replace ? commonPrefix(stored, change.messages) : 0;
+  const { messages: before, calls } = state.conversation;
+  const common = options.replace ? commonPrefix(before, change.messages) : 0;
   const messages = change.messages.slice(common);
-  const given = change.at;
-  let at = state.lastAt;
-  const instants = messages.map(({ payload }, i) => {
-    // One instant for all of them, or one for each.
-    at = Math.max(
-      at,
-      (given?.length === change.messages.length ? given[i + common] : given?.[0]) ?? options.now,
-    );
-    return { at, payload };
-  });
-  const cuts = options.replace && common < stored.length;
-  const keep = cuts ? { messages: common, calls: state.conversation.calls.before(common) } : undefined;
-  return { keep, messages, instants };
+  const { at, messages: instants } = commitInstants(change, options.now, state.lastAt, common);
+  const stored = messages.map(({ payload }, i) => ({ at: instants[i] ?? at, payload }));
+  const cuts = options.replace && common < before.length;
+  return { at, keep: cuts ? { messages: common, calls: calls.before(common) } : undefined, messages, stored };
 }
 
 function commonPrefix(stored: readonly StoredMessage[], messages: readonly EncodedMessage[]): number {
@@ -179,14 +156,14 @@ function planCalls(
   conversation: Conversation,
   change: {
     messages: readonly EncodedMessage[];
-    instants: readonly StoredMessage[];
+    stored: readonly StoredMessage[];
     updates: EncodedCommit['updates'];
     at: number;
     timing: Timing | undefined;
   },
 ): CallChange[] {
   const { calls } = conversation;
-  const { messages, instants, updates, at } = change;
+  const { messages, stored, updates, at } = change;
   const book = new CallBook(calls, {
     callCount: calls.next,
     unlinkedCalls: calls.unlinked,
@@ -194,7 +171,7 @@ function planCalls(
     timing: change.timing,
   });
   for (const [i, message] of messages.entries()) {
-    book.addMessage(message, conversation.messages.length + i, instants[i]?.at ?? at);
+    book.addMessage(message, conversation.messages.length + i, stored[i]?.at ?? at);
   }
   for (const update of updates) book.apply(update);
   return callChanges(calls, [...book.changed.values(), ...book.opened]);
@@ -216,17 +193,6 @@ function difference(before: CallState, after: CallState): CallChange {
       : value !== former;
   });
   return { ...Object.fromEntries(changed), callSeq: after.callSeq };
-}
-
-function checkCompaction(
-  compaction: NonNullable<EncodedCommit['compaction']>,
-  messageCount: number,
-): NonNullable<Entry['compaction']> {
-  if (compaction.seq <= messageCount) return compaction;
-  throw new ValidationError(
-    'compaction.seq',
-    `is ${compaction.seq}, beyond the ${messageCount} messages of the conversation`,
-  );
 }
 
 /** A reference where its messages begin the conversation as it will be, else a copy of them. */

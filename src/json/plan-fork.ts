@@ -1,4 +1,4 @@
-import { ValidationError } from '../errors.ts';
+import { forkedInfo, forkPosition, unknownSnapshot } from '../model/fork-rules.ts';
 import type { NewAgent } from './agent-files.ts';
 import type { Entry, ForkPoint, LogHeader } from './entry.ts';
 import { awaitingCopies, inherit } from './inherit.ts';
@@ -16,7 +16,7 @@ export function planFork(
   const createdAt = Math.max(now, parent.lastAt);
   const history = inherit(parent, point, createdAt);
   const header: LogHeader = { format: FORMAT, ...target, createdAt };
-  const { templateId, userId, configVersion, lineage, lastSfpIndex, metadata } = parent.info;
+  const { templateId, userId, configVersion, lineage, metadata } = parent.info;
   const first: Entry = {
     n: 1,
     at: createdAt,
@@ -24,10 +24,9 @@ export function planFork(
     info: {
       templateId,
       userId,
-      status: awaitingCopies(history) > 0 ? 'awaiting_approval' : 'idle',
       configVersion,
       lineage: [...lineage, parent.header.agentId],
-      lastSfpIndex: Math.min(lastSfpIndex, point.position - 1),
+      ...forkedInfo(parent.info, point.position, awaitingCopies(history)),
       metadata,
     },
   };
@@ -38,17 +37,10 @@ export function planFork(
 function findForkPoint(parent: AgentState, at: string | number | undefined): ForkPoint {
   if (typeof at === 'string') {
     const snapshot = parent.snapshots.get(at);
-    if (!snapshot)
-      throw new ValidationError('at', `agent "${parent.header.agentId}" has no snapshot "${at}"`);
+    if (!snapshot) throw unknownSnapshot(parent.header.agentId, at);
     return { position: snapshot.position, snapshot: at, whole: false };
   }
   const count = parent.conversation.messages.length;
-  const position = at ?? count;
-  if (typeof position !== 'number' || !Number.isSafeInteger(position) || position < 0) {
-    throw new ValidationError('at', 'must be a snapshot id or a whole number of messages, 0 or more');
-  }
-  if (position > count) {
-    throw new ValidationError('at', `is ${position}, and the conversation has ${count} messages`);
-  }
+  const position = forkPosition(at, count);
   return { position, whole: position === count };
 }
