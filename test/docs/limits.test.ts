@@ -16,6 +16,7 @@ import * as lockEnd from '../../src/json/lock-end.ts';
 import * as logFile from '../../src/json/log-file.ts';
 import * as openFiles from '../../src/json/open-files.ts';
 import * as attempts from '../../src/model/attempts.ts';
+import * as commitRules from '../../src/model/commit-rules.ts';
 import * as databaseTime from '../../src/model/database-time.ts';
 import * as ids from '../../src/model/ids.ts';
 import * as json from '../../src/model/json.ts';
@@ -38,7 +39,6 @@ import * as watching from '../../src/sql/read/events.ts';
 import * as committer from '../../src/sql/write/committer.ts';
 import * as appending from '../../src/sql/write/event-writer.ts';
 import * as forks from '../../src/sql/write/fork/forks.ts';
-import * as operations from '../../src/sql/write/operations.ts';
 import * as stateCache from '../../src/sql/write/state-cache.ts';
 import * as sqliteDriver from '../../src/sqlite/driver.ts';
 import * as sqlite from '../../src/sqlite/options.ts';
@@ -120,8 +120,8 @@ const CODE: Record<string, readonly number[]> = {
   'Forks of one `batchFork`': [options.MAX_FORKS],
   'Problems that `checkConsistency` reports': [consistency.MAX_ISSUES],
   'Commits of an agent whose `operationId` is remembered': [
-    operations.REMEMBERED_COMMITS,
-    operations.REMEMBERED_MS,
+    commitRules.REMEMBERED_COMMITS,
+    commitRules.REMEMBERED_MS,
   ],
   'Keys of agents': [directory.MAX_REMEMBERED],
   'States of agents that were written to last': [stateCache.MAX_AGENTS],
@@ -131,7 +131,10 @@ const CODE: Record<string, readonly number[]> = {
   'PostgreSQL: shapes of commits': [batches.MAX_TEMPLATES],
   'Newest tool calls of such an agent': [agentState.MAX_RECENT],
   'JSON files: agents that nobody works with, held in memory': [cells.MAX_AGENTS, cells.MAX_BYTES],
-  'JSON files: histories that forks of earlier versions share': [load.MAX_REMEMBERED, load.MAX_REMEMBERED_BYTES],
+  'JSON files: histories that forks of earlier versions share': [
+    load.MAX_REMEMBERED,
+    load.MAX_REMEMBERED_BYTES,
+  ],
   'Instants at which running tool calls began, of each of so many agents': [
     stopwatch.MAX_CALLS,
     stopwatch.MAX_AGENTS,

@@ -1,5 +1,6 @@
 import { LeaseNotHeldError } from '../../errors.ts';
 import type { Clock, Timer } from '../../model/clock.ts';
+import { LEASE_END } from '../../model/lease-rules.ts';
 import {
   holderDeadline,
   isPast,
@@ -104,7 +105,7 @@ export class HeldLeases {
       const { keys } = held.grant;
       if (keys.tree !== tree || keys.agent !== agent) continue;
       held.gone = true;
-      this.#drop(held, 'its agent was deleted');
+      this.#drop(held, LEASE_END.agentDeleted);
     }
   }
 
@@ -113,7 +114,7 @@ export class HeldLeases {
     this.#closed = true;
     this.#timer?.cancel();
     this.#letGo?.();
-    for (const held of all) this.#drop(held, 'it was given back when the store was closed');
+    for (const held of all) this.#drop(held, LEASE_END.storeClosed);
     for (const some of portions(all)) {
       await releaseLeases(
         this.#driver,
@@ -125,7 +126,7 @@ export class HeldLeases {
 
   /** Only the holder's own lease: one that was taken over isn't touched. */
   #release(held: Held): Promise<void> {
-    this.#drop(held, 'it was given back');
+    this.#drop(held, LEASE_END.givenBack);
     held.releasing ??= this.#giveBack(held).finally(() => {
       held.releasing = undefined;
     });
@@ -146,7 +147,7 @@ export class HeldLeases {
 
   /** Whoever asks for the signal asks the clock. */
   #look(held: Held): void {
-    if (isPast(this.#clock, held.deadline)) this.#drop(held, 'it ran out before it was renewed');
+    if (isPast(this.#clock, held.deadline)) this.#drop(held, LEASE_END.ranOut);
   }
 
   #drop(held: Held, reason: string): void {
@@ -239,7 +240,7 @@ export class HeldLeases {
   #takeAnswer(held: Held, answer: Renewal | undefined, asked: Reading): void {
     const { ttlMs } = held.grant;
     if (answer === 'lost') {
-      this.#drop(held, 'it was lost: taken over, or its agent was deleted');
+      this.#drop(held, LEASE_END.lost);
       held.gone = true;
     } else if (typeof answer === 'number') {
       held.expiresAt = answer;

@@ -1,14 +1,9 @@
-import {
-  AgentExistsError,
-  AgentNotFoundError,
-  LeaseNotHeldError,
-  StoreBusyError,
-  ValidationError,
-  VersionConflictError,
-} from '../../errors.ts';
+import { AgentExistsError, AgentNotFoundError, LeaseNotHeldError, StoreBusyError } from '../../errors.ts';
 import type { CommitResult } from '../../model/agent.ts';
 import { neededLookups } from '../../model/call-book.ts';
+import { checkVersion, repeatedResult } from '../../model/commit-rules.ts';
 import type { EncodedCommit } from '../../model/encode-commit.ts';
+import { leaseRefusal } from '../../model/lease-rules.ts';
 import { Stopwatches } from '../../model/stopwatch.ts';
 import { type AgentState, findState, loadState } from '../agent-state.ts';
 import type { SqlContext } from '../context.ts';
@@ -217,8 +212,8 @@ export class Committer {
     }
     const first = await this.#repeated(agentId, change);
     if (first) return first;
-    if (expected === 0 && change.info) throw new AgentExistsError(agentId);
-    throw new VersionConflictError(agentId, expected, state.head.version);
+    checkVersion(agentId, change, state.head.version);
+    return undefined;
   }
 
   async #commitToMissing(agentId: string, change: EncodedCommit): Promise<CommitResult> {
@@ -306,17 +301,11 @@ export class Committer {
     const first = await this.#repeated(agentId, change);
     if (first) return first;
     const leased = head.leaseHolder !== null && (head.leaseExpiresAt ?? 0) > head.now;
-    if (change.lease) {
-      if (head.leaseHolder !== change.lease.holderId || head.leaseToken !== change.lease.token) {
-        throw await this.#notHeld(agentId, 'its lease was released or taken over', leased);
-      }
-      if (!leased) throw new LeaseNotHeldError(agentId, 'its lease ran out before it was renewed');
-    } else if (leased) {
-      throw await this.#notHeld(agentId, 'it came without one', leased);
-    }
-    if (change.expectedVersion !== undefined && change.expectedVersion !== head.version) {
-      throw new VersionConflictError(agentId, change.expectedVersion, head.version);
-    }
+    const { leaseHolder: holderId, leaseToken: token } = head;
+    const last = holderId === null ? undefined : { token, holderId };
+    const reason = leaseRefusal(change.lease, last, leased);
+    if (reason !== undefined) throw await this.#notHeld(agentId, reason, leased);
+    checkVersion(agentId, change, head.version);
     return undefined;
   }
 
@@ -356,14 +345,7 @@ export class Committer {
     if (!change.operation) return undefined;
     const keys = await this.#context.directory.find(agentId);
     const known = keys && (await findOperation(this.#context.driver, keys, change.operation.id));
-    if (!known) return undefined;
-    if (known.fingerprint !== change.operation.fingerprint) {
-      throw new ValidationError(
-        'operationId',
-        `"${change.operation.id}" was used for a different change of agent "${agentId}"; give each change an id of its own`,
-      );
-    }
-    return known.result;
+    return repeatedResult(agentId, change.operation, known);
   }
 }
 

@@ -1,5 +1,6 @@
 import { AgentExistsError } from '../../errors.ts';
 import type { CommitResult } from '../../model/agent.ts';
+import { creationInstant } from '../../model/commit-instants.ts';
 import type { EncodedCommit } from '../../model/encode-commit.ts';
 import { type AgentState, RecentCalls } from '../agent-state.ts';
 import type { SqlContext } from '../context.ts';
@@ -99,7 +100,7 @@ export async function createAgent(
           agentId,
           info?.templateId ?? 'default',
           info?.userId ?? null,
-          info?.createdAt ?? firstInstant(change) ?? updatedAt,
+          creationInstant(change, updatedAt),
           info?.configVersion ?? '1',
           JSON.stringify(info?.lineage ?? []),
           info?.parentAgentId ?? null,
@@ -120,10 +121,6 @@ export async function createAgent(
   }
   context.directory.remember(agentId, keys);
   return { version: 1, messageCount: plan.next.messageCount, cursor };
-}
-
-function firstInstant(change: EncodedCommit): number | undefined {
-  return change.at?.[0];
 }
 
 /** Without a head to complete them, cursors are written as they will be: from 1. */

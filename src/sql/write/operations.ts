@@ -1,4 +1,4 @@
-import type { CommitResult } from '../../model/agent.ts';
+import { type KnownOperation, REMEMBERED_COMMITS, REMEMBERED_MS } from '../../model/commit-rules.ts';
 import { number } from '../codec.ts';
 import type { AgentKeys } from '../keys.ts';
 import type { Driver } from '../port/driver.ts';
@@ -16,8 +16,6 @@ const TRIM = statement(
   'DELETE FROM {operations} WHERE tree = $1 AND agent = $2 AND version < $3 AND created_at < $4',
 );
 
-export const REMEMBERED_COMMITS = 1_000;
-export const REMEMBERED_MS = 24 * 60 * 60 * 1_000;
 /** Trimming reads the agent's operations, so it isn't done at every commit. */
 const TRIM_EVERY = 256;
 
@@ -25,7 +23,7 @@ export async function findOperation(
   driver: Driver,
   keys: AgentKeys,
   operationId: string,
-): Promise<{ fingerprint: string; result: CommitResult } | undefined> {
+): Promise<KnownOperation | undefined> {
   const [row] = await driver.read(FIND, [keys.tree, keys.agent, operationId]);
   if (!row) return undefined;
   return {

@@ -1,6 +1,7 @@
-import { ValidationError } from '../../errors.ts';
 import { attemptsAfter, type StoredFailure } from '../../model/attempts.ts';
 import { CallBook, type CallState, type Timing } from '../../model/call-book.ts';
+import { commitInstants, timingAt } from '../../model/commit-instants.ts';
+import { checkCompaction } from '../../model/commit-rules.ts';
 import {
   type EncodedCommit,
   type EncodedDocument,
@@ -9,7 +10,6 @@ import {
   snapshotEnd,
 } from '../../model/encode-commit.ts';
 import type { EncodedInfo } from '../../model/encode-info.ts';
-import { RAISED_MS } from '../../model/stopwatch.ts';
 import type { AgentState, HeadState } from '../agent-state.ts';
 import { isShared } from '../agent-state.ts';
 import { segmentAt } from '../chain.ts';
@@ -45,15 +45,13 @@ export interface PlanOptions {
  */
 export function planCommit(state: AgentState, change: EncodedCommit, options: PlanOptions): CommitPlan {
   const { keys, head } = state;
-  const now = Math.max(options.now, head.lastAt);
-  const times = messageTimes(change, head.lastAt, now);
-  const at = change.at?.at(-1) === undefined ? now : Math.max(change.at.at(-1) ?? now, head.lastAt);
+  const { at, messages: times } = commitInstants(change, options.now, head.lastAt);
   const messageCount = head.messageCount + change.messages.length;
   const book = new CallBook(state.known, {
     callCount: head.callCount,
     unlinkedCalls: head.unlinkedCalls,
     at,
-    timing: timingOf(change, options, at),
+    timing: timingAt(change, options.timing, options.now, at),
   });
   const messageRows = change.messages.map((message, i): SqlValue[] => {
     const seq = head.messageCount + i;
@@ -125,15 +123,6 @@ export function planCommit(state: AgentState, change: EncodedCommit, options: Pl
   return plan;
 }
 
-/** Of a change that says when it happened, the stamps say how long things took. */
-function timingOf(
-  { at: given }: EncodedCommit,
-  { timing, now }: PlanOptions,
-  at: number,
-): Timing | undefined {
-  return timing && given === undefined ? { ...timing, isRaised: at > now + RAISED_MS } : undefined;
-}
-
 /** Events under an operation id: the result to remember is guarded by the revision, nothing else changes. */
 export function planEvents(state: AgentState, change: EncodedCommit, now: number): Batch {
   const { keys, head } = state;
@@ -156,15 +145,6 @@ export function planEvents(state: AgentState, change: EncodedCommit, now: number
 
 function deltasOp({ tree, agent }: AgentState['keys']): Op {
   return { kind: 'remove', table: 'deltas', columns: ['tree', 'agent'], rows: [[tree, agent]] };
-}
-
-/** One instant for all, one for each, or now; none before what the agent has already. */
-function messageTimes(change: EncodedCommit, lastAt: number, now: number): number[] {
-  const { at, messages } = change;
-  return messages.map((_message, i) => {
-    const given = at && (at.length === messages.length ? at[i] : at[0]);
-    return given === undefined ? now : Math.max(given, lastAt);
-  });
 }
 
 /** A copy with what is new in it: on the hot path, assigning is several times faster than spreading. */
@@ -283,12 +263,7 @@ function compactionOp(
   messageCount: number,
   at: number,
 ): Op {
-  if (compaction.seq > messageCount) {
-    throw new ValidationError(
-      'compaction.seq',
-      `is ${compaction.seq}, beyond the ${messageCount} messages of the conversation`,
-    );
-  }
+  checkCompaction(compaction, messageCount);
   return {
     kind: 'upsert',
     table: 'compactions',

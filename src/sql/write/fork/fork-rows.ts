@@ -1,4 +1,5 @@
 import type { CallState } from '../../../model/call-book.ts';
+import { forkedInfo } from '../../../model/fork-rules.ts';
 import type { AgentState } from '../../agent-state.ts';
 import { callRow } from '../../codec.ts';
 import type { Op } from '../../port/batch.ts';
@@ -92,6 +93,7 @@ export function forkState(
 ): AgentState {
   const fresh = newState({ tree: source.keys.tree, agent }, branch);
   const copiedApprovals = calls.filter((call) => call.state === 'approval_required').length;
+  const { status, lastSfpIndex } = forkedInfo(source.head, messageCount, copiedApprovals);
   return {
     ...fresh,
     head: {
@@ -102,9 +104,9 @@ export function forkState(
       unlinkedCalls,
       unansweredCalls: calls.filter((call) => call.messageSeq !== null && call.resultSeq === null).length,
       pendingApprovals: copiedApprovals + sharedApprovals,
-      status: copiedApprovals > 0 ? STATUS_CODES.awaiting_approval : STATUS_CODES.idle,
+      status: STATUS_CODES[status],
       lastAt: now,
-      lastSfpIndex: Math.min(source.head.lastSfpIndex, messageCount - 1),
+      lastSfpIndex,
     },
   };
 }

@@ -1,6 +1,6 @@
-import { ValidationError } from '../../../errors.ts';
 import { CallBook } from '../../../model/call-book.ts';
 import { encodeMessages } from '../../../model/encode-message.ts';
+import { forkPosition, unknownSnapshot } from '../../../model/fork-rules.ts';
 import { forkedCall } from '../../../model/forked-call.ts';
 import { type AgentState, forkVersion, readChain, readState } from '../../agent-state.ts';
 import { type Chain, type HeldSegment, segmentAt } from '../../chain.ts';
@@ -67,9 +67,7 @@ export function* forkAgent(
   const seen = yield* readState(keys);
   if (!seen) return false;
   const snapshot = typeof at === 'string' ? yield* findSnapshot(keys, at) : undefined;
-  if (typeof at === 'string' && !snapshot) {
-    throw new ValidationError('at', `agent "${sourceId}" has no snapshot "${at}"`);
-  }
+  if (typeof at === 'string' && !snapshot) throw unknownSnapshot(sourceId, at);
   const copied = snapshot && snapshot.messages !== null ? snapshot : undefined;
   if (copied) {
     if (!(yield* lockHead(keys))) return false;
@@ -108,10 +106,7 @@ function* findPoint(
     const current = state.chain.some(({ branch, hi }) => branch === chain[0]?.branch && position <= hi);
     return yield* pointOn(state, bounded(chain, callCount), { position, callCount, current, whole: false });
   }
-  const position = at === undefined ? head.messageCount : Number(at);
-  if (position > head.messageCount) {
-    throw new ValidationError('at', `is ${position}, and the conversation has ${head.messageCount} messages`);
-  }
+  const position = forkPosition(at === undefined ? undefined : Number(at), head.messageCount);
   const whole = position === head.messageCount;
   const callCount = whole ? head.callCount : yield* callsBefore(state, position);
   return yield* pointOn(state, bounded(state.chain, callCount), {
