@@ -1,7 +1,6 @@
 import { CallBook, type CallState } from '../model/call-book.ts';
 import { encodeMessages } from '../model/encode-message.ts';
-import { forkedCall } from '../model/forked-call.ts';
-import { isTerminal } from '../model/tool-call.ts';
+import { callAtFork, forkedCall } from '../model/forked-call.ts';
 import { type CallTable, Conversation } from './conversation.ts';
 import type { Entry, ForkPoint, StoredMessage } from './entry.ts';
 import { MalformedError } from './fields.ts';
@@ -66,11 +65,9 @@ function callsOf(calls: CallTable, { position, whole }: ForkPoint): number {
 }
 
 function inheritCall(call: CallState, position: number, at: number): CallState {
-  const answered = call.resultSeq !== null && call.resultSeq < position;
-  if (call.messageSeq !== null && call.messageSeq < position) return answered ? call : forkedCall(call, at);
-  // Of a call that no message before the fork asked for, no message need tell the result.
-  const unasked = { ...call, messageSeq: null, resultSeq: answered ? call.resultSeq : null };
-  return isTerminal(call.state) ? unasked : forkedCall(unasked, at);
+  const copy = callAtFork(call, position, at);
+  if (copy) return copy;
+  return call.resultSeq !== null && call.resultSeq >= position ? { ...call, resultSeq: null } : call;
 }
 
 /** From a snapshot with messages of its own nothing is inherited but these; their calls are opened anew. */

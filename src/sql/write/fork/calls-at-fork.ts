@@ -1,7 +1,6 @@
 import type { CallState } from '../../../model/call-book.ts';
-import { forkedCall } from '../../../model/forked-call.ts';
+import { callAtFork } from '../../../model/forked-call.ts';
 import { appendAll } from '../../../model/lists.ts';
-import { isTerminal } from '../../../model/tool-call.ts';
 import type { AgentState } from '../../agent-state.ts';
 import { type Chain, type HeldSegment, segmentAt } from '../../chain.ts';
 import { decodeCallState, number } from '../../codec.ts';
@@ -50,7 +49,7 @@ export function* attachedChain(state: AgentState, chain: Chain, position: number
   for (const [depth, { branch, callHi }] of chain.slice(0, attached).entries()) {
     for (const row of yield* run(CALLS_BETWEEN, [state.keys.tree, branch, 0, callHi])) {
       const call = decodeCallState(row, state.head.branch);
-      if (ownCopy(call, position, 0)) continue;
+      if (callAtFork(call, position, 0)) continue;
       if (!(yield* isShadowed(state.keys.tree, chain.slice(0, depth), call.callSeq)))
         return chain.slice(depth);
     }
@@ -67,7 +66,7 @@ export function* ownCalls(state: AgentState, point: ForkPoint, now: number): Scr
   for (const [depth, segment] of point.source.entries()) {
     for (const row of yield* candidates(state, point, segment)) {
       const call = decodeCallState(row, state.head.branch);
-      const copy = ownCopy(call, Math.min(segment.hi, point.position), now);
+      const copy = callAtFork(call, Math.min(segment.hi, point.position), now);
       if (!copy || copies.has(call.callSeq)) continue;
       // A nearer branch's row stands for the call: what a farther one says of it doesn't count.
       if (yield* isShadowed(state.keys.tree, point.source.slice(0, depth), call.callSeq)) continue;
@@ -75,18 +74,6 @@ export function* ownCalls(state: AgentState, point: ForkPoint, now: number): Scr
     }
   }
   return [...copies.values()];
-}
-
-/**
- * The call as a conversation that ends at `end` has it; undefined if it is the same there. One that no message
- * asked for has no result to expect once it has ended.
- */
-function ownCopy(call: CallState, end: number, now: number): CallState | undefined {
-  const answered = call.resultSeq !== null && call.resultSeq < end;
-  if (call.messageSeq === null) return isTerminal(call.state) ? undefined : forkedCall(call, now);
-  if (call.messageSeq < end) return answered ? undefined : forkedCall(call, now);
-  const unasked = { ...call, messageSeq: null, resultSeq: answered ? call.resultSeq : null, late: false };
-  return isTerminal(call.state) ? unasked : forkedCall(unasked, now);
 }
 
 /**
