@@ -26,7 +26,12 @@ export interface Timings {
  * Runs both sides by turns, so that whatever else the machine does meets both, and returns the timings of
  * each repetition.
  */
-export async function interleave(ours: Side, reference: Side, effort: Effort): Promise<Timings[]> {
+export async function interleave(
+  ours: Side,
+  reference: Side,
+  effort: Effort,
+  timing: Timing = 'wall',
+): Promise<Timings[]> {
   for (let i = 0; i < effort.warmUp; i += 1) {
     await time(ours);
     await time(reference);
@@ -39,15 +44,20 @@ export async function interleave(ours: Side, reference: Side, effort: Effort): P
       times.ours.push(await sample(ours));
       times.reference.push(await sample(reference));
     }
-    const [first, second] = [figureOf(times.ours), figureOf(times.reference)];
+    const [first, second] = [figureOf(times.ours, timing), figureOf(times.reference, timing)];
     repetitions.push({ ours: first, reference: second, ratio: first.median / second.median });
   }
   return repetitions;
 }
 
+/** `blocked`: only as long as nothing else can run in this process. */
+type Timing = 'wall' | 'blocked';
+
 interface Sample {
   /** Milliseconds on the clock. */
   wall: number;
+  /** Those of them in which the event loop was at work. */
+  blocked: number;
   /** Milliseconds of this process's processor time. */
   cpu: number;
 }
@@ -60,17 +70,19 @@ export async function time(side: Side): Promise<number> {
 async function sample(side: Side): Promise<Sample> {
   await side.before?.();
   const usage = process.cpuUsage();
+  const utilization = performance.eventLoopUtilization();
   const begun = performance.now();
   const result = side.run();
   if (result instanceof Promise) await result;
   const wall = performance.now() - begun;
+  const { active: blocked } = performance.eventLoopUtilization(utilization);
   const { user, system } = process.cpuUsage(usage);
-  return { wall, cpu: (user + system) / 1_000 };
+  return { wall, blocked, cpu: (user + system) / 1_000 };
 }
 
-function figureOf(samples: readonly Sample[]): Figure {
+function figureOf(samples: readonly Sample[], timing: Timing): Figure {
   const cpu = samples.reduce((sum, one) => sum + one.cpu, 0) / samples.length;
-  return { ...summarise(samples.map(({ wall }) => wall)), cpu };
+  return { ...summarise(samples.map((one) => one[timing])), cpu };
 }
 
 export function summarise(values: readonly number[]): Figure {

@@ -5,6 +5,7 @@ import { fencedCommit } from './fenced.ts';
 import { batchFork, fork } from './fork.ts';
 import { groupCommit } from './group-commit.ts';
 import { iterate } from './iterate.ts';
+import { largeTexts } from './large-texts.ts';
 import { load } from './load.ts';
 import { loadAgent } from './load-agent.ts';
 import { normalWork } from './normal-work.ts';
@@ -22,6 +23,7 @@ export const WORKLOADS: readonly Workload[] = [
   fencedCommit,
   groupCommit,
   saveMessages,
+  largeTexts,
   load,
   loadAgent,
   fork,

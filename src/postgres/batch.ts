@@ -1,20 +1,21 @@
 import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome, HeadGuard, HeadUpdate, Op } from '../sql/port/batch.ts';
 import { type Statement, statement } from '../sql/port/statement.ts';
-import type { Row, SqlParam } from '../sql/port/values.ts';
+import type { Row, SqlValue } from '../sql/port/values.ts';
 import { ABSENT_TABLE } from './dialect.ts';
+import type { Param } from './params.ts';
 import { type Bind, type RowOp, rowsPart, rowsShape } from './rows.ts';
 
 /** A batch as one statement, and what it is executed with. */
 export interface RenderedBatch {
   readonly statement: Statement;
-  readonly params: SqlParam[];
+  readonly params: Param[];
 }
 
 /** The statement of all batches of a shape, and where in such a batch each parameter's value is. */
 interface Template {
   readonly statement: Statement;
-  readonly values: readonly ((batch: Batch, ops: readonly Op[]) => SqlParam)[];
+  readonly values: readonly ((batch: Batch, ops: readonly Op[]) => Param)[];
 }
 
 /** Commits have a few dozen shapes in use, of thousands that they could have. */
@@ -87,7 +88,7 @@ function pinPart(bind: Bind): string {
 }
 
 function guardParts({ set }: HeadGuard, pinned: boolean, bind: Bind): string[] {
-  const of = (value: (guard: HeadGuard) => SqlParam, type: string) =>
+  const of = (value: (guard: HeadGuard) => SqlValue, type: string) =>
     bind(({ guard }) => (guard ? value(guard) : null), type);
   const tree = of((guard) => guard.tree, 'bigint');
   const agent = of((guard) => guard.agent, 'bigint');

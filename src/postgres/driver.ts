@@ -4,12 +4,13 @@ import { sha256 } from '../model/crypto.ts';
 import type { Batch, BatchOutcome } from '../sql/port/batch.ts';
 import type { Bounds, Driver, Script, Shapes, Step } from '../sql/port/driver.ts';
 import { render, type Shape, type Statement, statement } from '../sql/port/statement.ts';
-import type { Row, SqlParam } from '../sql/port/values.ts';
+import type { Row, SqlValue } from '../sql/port/values.ts';
 import { readOutcome, renderBatch } from './batch.ts';
 import type { Connection } from './connection.ts';
 import type { PostgresDialect } from './dialect.ts';
 import { isLostStatement } from './errors.ts';
 import type { Listener } from './listener.ts';
+import type { Param } from './params.ts';
 import type { Probe } from './probe.ts';
 import { ServerTime } from './server-time.ts';
 import type { Limit } from './statement-wait.ts';
@@ -80,17 +81,17 @@ export class PostgresDriver implements Driver {
     this.#statements = statements ?? { compiled: new WeakMap(), named: options.prepare !== false };
   }
 
-  read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
+  read<S extends Shape>(source: Statement<S>, params: readonly SqlValue[]): Promise<Shapes[S][]> {
     const unit = { writes: false, limit: this.#limit };
     return this.#units.run(unit, (connection) => this.#query(connection, source, params));
   }
 
-  write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  write(source: Statement, params: readonly Param[]): Promise<Row[]> {
     const unit = { writes: true, limit: this.#limit };
     return this.#units.run(unit, (connection) => this.#query(connection, source, params));
   }
 
-  urgent(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  urgent(source: Statement, params: readonly SqlValue[]): Promise<Row[]> {
     const unit = { writes: true, limit: this.#urgent, urgent: true };
     return this.#units.run(unit, (connection) => this.#query(connection, source, params));
   }
@@ -192,7 +193,7 @@ export class PostgresDriver implements Driver {
   async #query<S extends Shape>(
     connection: Connection,
     source: Statement<S>,
-    params: readonly SqlParam[],
+    params: readonly Param[],
   ): Promise<Shapes[S][]> {
     const { name, text } = this.#compile(source);
     const config = { text, values: [...params], types: TYPES };

@@ -1,11 +1,11 @@
 import { type Batch, columnsOf, copiedValues, type Op } from '../sql/port/batch.ts';
-import type { SqlParam } from '../sql/port/values.ts';
 import { type ColumnKind, table } from '../sql/schema/tables.ts';
+import { numberArray, type Param, TextArray } from './params.ts';
 
 export type RowOp = Exclude<Op, { kind: 'reindex' }>;
 
 /** Gives a parameter's place in the text; `value` finds it in each batch of the shape. */
-export type Bind = (value: (batch: Batch, ops: readonly Op[]) => SqlParam, type: string) => string;
+export type Bind = (value: (batch: Batch, ops: readonly Op[]) => Param, type: string) => string;
 
 const TYPES: Record<ColumnKind, string> = {
   key: 'bigint',
@@ -55,7 +55,7 @@ export function rowsPart(
   const given = new Map(
     columns.map((column, i) => {
       const type = TYPES[kindOf(column)];
-      if (!single) return [column, bind((_batch, ops) => columnOf(ops[index], i), `${type}[]`)];
+      if (!single) return [column, bind((_batch, ops) => columnOf(ops[index], i, type), `${type}[]`)];
       return [column, bind((_batch, ops) => ops[index]?.rows[0]?.[i] ?? null, type)];
     }),
   );
@@ -97,8 +97,9 @@ export function rowsPart(
   }
 }
 
-function columnOf(op: Op | undefined, i: number): SqlParam {
-  return op?.rows.map((row) => row[i] ?? null) ?? [];
+function columnOf(op: Op | undefined, i: number, type: string): Param {
+  const values = op?.rows.map((row) => row[i] ?? null) ?? [];
+  return type === 'text' ? new TextArray(values) : numberArray(values);
 }
 
 function sourceOf(op: Op | undefined): { tree: number; agent: number } | undefined {

@@ -6,7 +6,7 @@ import { RecentMap } from '../model/recent-map.ts';
 import type { Batch, BatchOutcome } from '../sql/port/batch.ts';
 import { type Driver, KEY_BLOCK, run, type Script, type Shapes, type Step } from '../sql/port/driver.ts';
 import { type Shape, type Statement, statement, statementOfArrays } from '../sql/port/statement.ts';
-import type { Row, SqlParam, SqlValue } from '../sql/port/values.ts';
+import type { Row, SqlValue } from '../sql/port/values.ts';
 import type { CheckedBackup } from '../store/arguments.ts';
 import type { Modes } from '../store/modes.ts';
 import { MEMORY } from '../store/paths.ts';
@@ -137,11 +137,11 @@ export class SqliteDriver implements Driver, Executor {
     return compiled.prepared.run(this.#bound(compiled, params)).changes;
   }
 
-  async read<S extends Shape>(source: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]> {
+  async read<S extends Shape>(source: Statement<S>, params: readonly SqlValue[]): Promise<Shapes[S][]> {
     return this.#reading(() => this.all(source, params as readonly SqlValue[]));
   }
 
-  async write(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  async write(source: Statement, params: readonly SqlValue[]): Promise<Row[]> {
     try {
       return await this.#queue.submit(() => this.all(source, params as readonly SqlValue[]));
     } catch (error) {
@@ -149,7 +149,7 @@ export class SqliteDriver implements Driver, Executor {
     }
   }
 
-  async urgent(source: Statement, params: readonly SqlParam[]): Promise<Row[]> {
+  async urgent(source: Statement, params: readonly SqlValue[]): Promise<Row[]> {
     try {
       return await this.#queue.submitFirst(() => this.all(source, params as readonly SqlValue[]));
     } catch (error) {

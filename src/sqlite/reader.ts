@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../errors.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Script, Shapes } from '../sql/port/driver.ts';
 import type { Shape, Statement } from '../sql/port/statement.ts';
-import type { SqlParam } from '../sql/port/values.ts';
+import type { SqlValue } from '../sql/port/values.ts';
 import { NOW, positional } from './positional.ts';
 
 /** What the thread answers to a statement. An error keeps its code: it says what is to be done. */
@@ -81,7 +81,7 @@ export class Reader {
 function ask(
   thread: Worker,
   statement: Statement<Shape>,
-  params: readonly SqlParam[],
+  params: readonly SqlValue[],
   now: number,
 ): Promise<Shapes[Shape][]> {
   const { text, order } = positional(statement);

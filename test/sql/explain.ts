@@ -2,7 +2,6 @@ import pg from 'pg';
 import { TABLE_PREFIX } from '../../src/sql/port/dialect.ts';
 import type { Driver } from '../../src/sql/port/driver.ts';
 import { statement } from '../../src/sql/port/statement.ts';
-import type { SqlValue } from '../../src/sql/port/values.ts';
 import type { Recorded } from './recorder.ts';
 
 /** Indexes that are in a query's order from end to end: they are read as far as its limit needs. */
@@ -49,14 +48,6 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-/** https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO */
-function arrayText(values: readonly SqlValue[]): string {
-  const items = values.map((value) =>
-    value === null ? 'NULL' : `"${String(value).replaceAll(/[\\"]/g, '\\$&')}"`,
-  );
-  return `{${items.join(',')}}`;
-}
-
 /** What is wrong with PostgreSQL's plans for a statement: with these values, and prepared for any. `small`: see `SMALL`. */
 export async function complainAboutPostgres(
   client: pg.Client,
@@ -67,7 +58,7 @@ export async function complainAboutPostgres(
   const values = query.params.map((value) => {
     if (value === null) return 'NULL';
     if (typeof value === 'number') return String(value);
-    return pg.escapeLiteral(Array.isArray(value) ? arrayText(value) : String(value));
+    return pg.escapeLiteral(String(value));
   });
   const execute = values.length > 0 ? `EXECUTE explained (${values.join(', ')})` : 'EXECUTE explained';
   await client.query(`PREPARE explained AS ${query.text}`);

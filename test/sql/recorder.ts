@@ -2,14 +2,14 @@ import type { SqlContext } from '../../src/sql/context.ts';
 import { Directory } from '../../src/sql/directory.ts';
 import type { Driver, Script } from '../../src/sql/port/driver.ts';
 import { render, type Shape, type Statement } from '../../src/sql/port/statement.ts';
-import type { SqlParam } from '../../src/sql/port/values.ts';
+import type { SqlValue } from '../../src/sql/port/values.ts';
 
 /** A statement as the database gets it. */
 export interface Recorded {
   name: string;
   statement: Statement<Shape>;
   text: string;
-  params: readonly SqlParam[];
+  params: readonly SqlValue[];
 }
 
 /** A context whose reads are written down: the tests explain exactly what ran. */
@@ -22,7 +22,7 @@ export function recording(driver: Driver): { context: SqlContext; recorded: Reco
   return { context: { driver: recorder, directory: new Directory(recorder) }, recorded };
 }
 
-type Record = (statement: Statement<Shape>, params: readonly SqlParam[]) => void;
+type Record = (statement: Statement<Shape>, params: readonly SqlValue[]) => void;
 
 function recorderOf(driver: Driver, record: Record): Driver {
   return {

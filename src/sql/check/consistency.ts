@@ -8,7 +8,7 @@ import type { Dialect } from '../port/dialect.ts';
 import type { Driver } from '../port/driver.ts';
 import { run, type Script } from '../port/driver.ts';
 import { statement } from '../port/statement.ts';
-import type { SqlParam } from '../port/values.ts';
+import type { SqlValue } from '../port/values.ts';
 import { BRANCH_RULES } from './branch-rules.ts';
 import { everyBrokenPayload } from './every-payload.ts';
 import { HEAD_RULES } from './head-rules.ts';
@@ -152,7 +152,7 @@ function rulesOf(dialect: Dialect): Rule[] {
 function* broken(
   rules: readonly Rule[],
   scope: Scope,
-  params: readonly SqlParam[],
+  params: readonly SqlValue[],
 ): Script<ConsistencyIssue[]> {
   const issues: ConsistencyIssue[] = [];
   for (const rule of rules) {

@@ -4,7 +4,7 @@ import type { CheckedBackup } from '../../store/arguments.ts';
 import type { Batch, BatchOutcome } from './batch.ts';
 import type { Dialect } from './dialect.ts';
 import type { Shape, Statement } from './statement.ts';
-import type { Row, SqlParam, SqlValue } from './values.ts';
+import type { Row, SqlValue } from './values.ts';
 
 /** A row of each shape that a statement can ask for. */
 export interface Shapes {
@@ -15,7 +15,7 @@ export interface Shapes {
 
 /** What a script asks for: the rows of a statement, or the outcome of a batch within its transaction. */
 export type Step =
-  | { readonly statement: Statement<Shape>; readonly params: readonly SqlParam[] }
+  | { readonly statement: Statement<Shape>; readonly params: readonly SqlValue[] }
   | { readonly batch: Batch };
 
 /**
@@ -28,7 +28,7 @@ export type Script<T> = Generator<Step, T, Shapes[Shape][] | BatchOutcome>;
 /** One statement of a script: `const rows = yield* run(loadHead, [tree, agent])`. */
 export function* run<S extends Shape>(
   statement: Statement<S>,
-  params: readonly SqlParam[],
+  params: readonly SqlValue[],
 ): Script<Shapes[S][]> {
   return (yield { statement, params }) as Shapes[S][];
 }
@@ -55,13 +55,13 @@ export interface Driver {
   readonly time: DatabaseTime;
 
   /** One statement that reads, outside of a transaction. */
-  read<S extends Shape>(statement: Statement<S>, params: readonly SqlParam[]): Promise<Shapes[S][]>;
+  read<S extends Shape>(statement: Statement<S>, params: readonly SqlValue[]): Promise<Shapes[S][]>;
 
   /** One statement that writes, in a transaction of its own; returns what it RETURNs. */
-  write(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+  write(statement: Statement, params: readonly SqlValue[]): Promise<Row[]>;
 
   /** The same for what has to go through in time, whatever else waits: the renewal of leases. */
-  urgent(statement: Statement, params: readonly SqlParam[]): Promise<Row[]>;
+  urgent(statement: Statement, params: readonly SqlValue[]): Promise<Row[]>;
 
   /** Keeps a way free for `urgent` while leases are held, until it is let go of by calling what it returns. */
   keepUrgent(): () => void;
