@@ -174,8 +174,11 @@ function withRaw(values: object, raws: Record<string, string | null | undefined>
   return object.toString();
 }
 
+/** Put together by reference: `join` would copy a payload for each list that it is in, before it is written. */
 function list(texts: readonly string[]): string {
-  return `[${texts.join(',')}]`;
+  let items = '';
+  for (const text of texts) items += items === '' ? text : `,${text}`;
+  return `[${items}]`;
 }
 
 class ObjectText {
