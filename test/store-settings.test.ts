@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -50,6 +51,29 @@ describe('A3 what a store is made with', () => {
     for (const connection of [undefined, null, 5, '', 'localhost', true, () => 1, UNREADABLE] as Anything[]) {
       expect(failureIn(() => new PostgresStore(connection))).toBeInstanceOf(StoreConfigError);
     }
+  });
+
+  it('signals that are none, and options of opening that nobody knows', async () => {
+    const configs = [
+      { type: 'sqlite', dbPath: ':memory:' },
+      { type: 'json', baseDir: './x' },
+    ] as const;
+    for (const wrong of [{ signal: 1 }, { timeoutMs: 5 }, null, 5, UNREADABLE] as Anything[]) {
+      for (const config of configs) {
+        await expect(createStore(config, wrong)).rejects.toBeInstanceOf(StoreConfigError);
+      }
+      await expect(createExtendedStore(configs[0], wrong)).rejects.toBeInstanceOf(StoreConfigError);
+    }
+  });
+
+  it('a signal that has aborted: its reason, and nothing is made', async () => {
+    const directory = await makeTemporaryDirectory();
+    const reason = new Error('enough');
+    const dbPath = join(directory, 'in', 'agents.db');
+    const made = createExtendedStore({ type: 'sqlite', dbPath }, { signal: AbortSignal.abort(reason) });
+    await expect(made).rejects.toBe(reason);
+    expect(await readdir(directory)).toEqual([]);
+    await removeDirectory(directory);
   });
 
   it.each([null, 5, 'sqlite', [], {}, { type: 'mysql' }, { type: Symbol('s') }, UNREADABLE] as Anything[])(

@@ -19,8 +19,10 @@ import { separateForks } from './separate-forks.ts';
 
 export interface EngineOptions extends Settings {
   clock: Clock;
-  /** Ends waiting for the folder. */
+  /** Ends the opening. */
   signal?: AbortSignal | undefined;
+  /** Ends waiting for the folder. */
+  closing?: AbortSignal | undefined;
 }
 
 /**
@@ -59,15 +61,16 @@ export class Engine {
   }
 
   static async open(root: string, options: EngineOptions): Promise<Engine> {
-    const { clock, modes, readOnly, signal } = options;
+    const { clock, modes, readOnly, signal, closing } = options;
+    signal?.throwIfAborted();
     if (readOnly) {
       const disk = new Disk(modes, { readOnly: root });
       return new Engine(await openForReading(root, disk), undefined, options);
     }
-    const { lock, paths } = await openFolder(root, { disk: new Disk(modes), clock, signal });
+    const { lock, paths } = await openFolder(root, { disk: new Disk(modes), clock, signal, closing });
     const engine = new Engine(paths, lock, options);
     try {
-      await separateForks(engine.files, signal);
+      await separateForks(engine.files, options);
     } catch (error) {
       await engine.close().catch(() => undefined);
       throw error;

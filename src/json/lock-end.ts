@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { StoreBusyError } from '../errors.ts';
 import { type Clock, sleep } from '../model/clock.ts';
+import { unlessAborted } from '../store/unless-aborted.ts';
 import type { Disk } from './disk.ts';
 import { describeHolder, judge, parseHolder } from './holder.ts';
 import type { Found } from './lock-files.ts';
@@ -55,7 +56,8 @@ async function standsStill(path: string, { disk, clock, signal }: LookOptions): 
   for (let now = first; now !== undefined; now = await disk.signature(path)) {
     if (now !== first || signal?.aborted) return false;
     if (clock.monotonic() - start >= DEAD_MS) return true;
-    await sleep(clock, LOOK_MS);
+    // The next look at the signal is at once.
+    await unlessAborted(sleep(clock, LOOK_MS), signal).catch(() => undefined);
   }
   return undefined;
 }

@@ -15,20 +15,30 @@ import { Paths } from './paths.ts';
  */
 export const FOLDER_FORMAT = 3;
 
+export interface FolderOptions extends Pick<LookOptions, 'disk' | 'clock'> {
+  /** Ends the opening, between two steps. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ends waiting for signs of life of another holder. */
+  readonly closing?: AbortSignal | undefined;
+}
+
 /** Makes the folder ready for use by this process alone. The lock is the caller's to release. */
 export async function openFolder(
   root: string,
-  options: LookOptions,
+  { disk, clock, signal, closing }: FolderOptions,
 ): Promise<{ lock: StoreLock; paths: Paths }> {
-  const { disk } = options;
   await makeRoot(root, disk);
   if (!(await disk.isFile(new Paths(root).marker))) await refuseForeign(root, disk);
-  const lock = await StoreLock.acquire(root, options);
+  signal?.throwIfAborted();
+  const endings = [signal, closing].filter((one) => one !== undefined);
+  const lock = await StoreLock.acquire(root, { disk, clock, signal: AbortSignal.any(endings) });
   try {
+    signal?.throwIfAborted();
     const paths = new Paths(root, lock.generation);
     const version = await readMarker(paths, disk);
     // What a crash left half done was never part of the store; and nobody who had it before finds a way back.
     for (const folder of [paths.allTemporary, paths.allTrash]) await disk.emptyDirectory(folder);
+    signal?.throwIfAborted();
     await removeUnfinished(disk, root);
     for (const folder of [paths.temporary, paths.trash, paths.agents]) {
       await disk.makeDirectory(folder);

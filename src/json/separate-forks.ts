@@ -4,14 +4,19 @@ import type { AgentFiles } from './agent-files.ts';
 /**
  * In folders of 3.0.0-alpha.1 and 3.0.0-alpha.2, what a fork inherited was in its parent's log, or in what was left of
  * it. Gives every such fork a log of its own, so that no log needs another one. A fork that has it is left alone: a
- * process that is killed in the midst of this leaves the rest to the next one. `ancestors` is there until all have it.
+ * process that is killed in the midst of this leaves the rest to the next one, as does one whose `signal` or `closing`
+ * aborts. `ancestors` is there until all have it.
  */
-export async function separateForks(files: AgentFiles, signal: AbortSignal | undefined): Promise<void> {
+export async function separateForks(
+  files: AgentFiles,
+  { signal, closing }: { signal?: AbortSignal | undefined; closing?: AbortSignal | undefined },
+): Promise<void> {
   const { disk, paths } = files;
   if (!(await disk.namesIn(paths.ancestors))) return;
   let isWhole = true;
   for (const name of await disk.names(paths.agents)) {
-    if (signal?.aborted) throw new StoreClosedError();
+    signal?.throwIfAborted();
+    if (closing?.aborted) throw new StoreClosedError();
     try {
       await separate(files, name);
     } catch (error) {

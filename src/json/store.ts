@@ -25,12 +25,13 @@ export class JSONStore extends CheckedStore<JsonTrustingStore> {
     this.#settings = settingsOf(options);
   }
 
-  protected async openBackend(): Promise<JsonTrustingStore> {
+  protected async openBackend(signal: AbortSignal): Promise<JsonTrustingStore> {
     const { closing } = this.lifecycle;
     const engine = await Engine.open(this.#root, {
       ...this.#settings,
       clock: this[CLOCK],
-      signal: closing,
+      signal,
+      closing,
     });
     // Whoever waits for a lease would keep the store from closing.
     if (closing.aborted) engine.leases.refuse();

@@ -5,6 +5,7 @@ import { run, type Script } from '../sql/port/driver.ts';
 import { composed, statement } from '../sql/port/statement.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/schema/migrate.ts';
 import type { PostgresConnection } from '../store/config.ts';
+import { unlessAborted } from '../store/unless-aborted.ts';
 import { requestCancel } from './cancel.ts';
 import { postgresDialect, quoteIdentifier } from './dialect.ts';
 import { PostgresDriver } from './driver.ts';
@@ -43,34 +44,44 @@ export interface Target {
   readonly clock: Clock;
 }
 
-/** Connects, and brings the schema up to date. `opened`: hears of the driver before anything is waited for. */
+/**
+ * Connects, and brings the schema up to date. `opened`: hears of the driver before anything is waited for. `signal`:
+ * ends it.
+ */
 export async function connectPostgres(
   target: Target,
   opened: (driver: PostgresDriver) => void,
+  signal: AbortSignal,
 ): Promise<PostgresDriver> {
   const driver = await createDriver(target);
   opened(driver);
-  return closedOnFailure(driver, () => prepareSchema(driver, target.schema));
+  return closedOnFailure(driver, signal, () => prepareSchema(driver, target.schema, signal));
 }
 
 /** Connects for reading only: a replica has the schema from its primary. */
 export async function connectReader(
   target: Target,
   opened: (driver: PostgresDriver) => void,
+  signal: AbortSignal,
 ): Promise<PostgresDriver> {
   const driver = await createDriver(target);
   opened(driver);
-  return closedOnFailure(driver, () => driver.read(SERVER, [driver.dialect.table('migrations')]));
+  const look = () => driver.read(SERVER, [driver.dialect.table('migrations')]);
+  return closedOnFailure(driver, signal, () => unlessAborted(look(), signal));
 }
 
 async function closedOnFailure(
   driver: PostgresDriver,
+  signal: AbortSignal,
   prepare: () => Promise<unknown>,
 ): Promise<PostgresDriver> {
   try {
+    signal.throwIfAborted();
     await prepare();
     return driver;
   } catch (error) {
+    // What only reads is left in the middle.
+    if (signal.aborted) driver.endAll();
     await driver.close();
     throw error;
   }
@@ -163,7 +174,21 @@ function queryTimeoutOf(client: Client): number | undefined {
   return Number(connectionParameters?.query_timeout) || undefined;
 }
 
-async function prepareSchema(driver: PostgresDriver, schema: string): Promise<void> {
+async function prepareSchema(driver: PostgresDriver, schema: string, signal: AbortSignal): Promise<void> {
+  if (await unlessAborted(isPrepared(driver, schema), signal)) return;
+  try {
+    // Others may be at it, or there is much to change: it takes as long as it takes.
+    await driver.bounded({ until: signal }).transact(() => migrateUnderLock(driver, schema));
+  } catch (error) {
+    if (error instanceof KodeError || signal.aborted) throw error;
+    throw new SchemaVersionError(`The schema "${schema}" could not be prepared. See the cause.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether nothing is to be done. Refuses what can't be prepared. */
+async function isPrepared(driver: PostgresDriver, schema: string): Promise<boolean> {
   const [server] = await driver.read(SERVER, [driver.dialect.table('migrations')]);
   driver.time.hear(Number(server?.now));
   const major = Math.floor(Number(server?.version) / 10_000);
@@ -177,17 +202,9 @@ async function prepareSchema(driver: PostgresDriver, schema: string): Promise<vo
       `The database's encoding is ${server?.encoding}, and messages need UTF8. Create the database with ENCODING 'UTF8'.`,
     );
   }
-  if (server.migrations === null) await refuseTablesOf27(driver, schema);
-  else if (isCurrent(await driver.read(APPLIED, []), driver.dialect)) return;
-  try {
-    // Others may be at it, or there is much to change: it takes as long as it takes.
-    await driver.bounded({ until: undefined }).transact(() => migrateUnderLock(driver, schema));
-  } catch (error) {
-    if (error instanceof KodeError) throw error;
-    throw new SchemaVersionError(`The schema "${schema}" could not be prepared. See the cause.`, {
-      cause: error,
-    });
-  }
+  if (server.migrations !== null) return isCurrent(await driver.read(APPLIED, []), driver.dialect);
+  await refuseTablesOf27(driver, schema);
+  return false;
 }
 
 /** The lock is the transaction's, so that it also holds behind a transaction pooler. */

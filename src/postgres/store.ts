@@ -56,14 +56,14 @@ export class PostgresStore extends SqlStore {
       fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
 
-  protected async connect(): Promise<Engine> {
+  protected async connect(signal: AbortSignal): Promise<Engine> {
     this.#drivers = [];
     const opened = (driver: PostgresDriver) => void this.#drivers.push(driver);
-    const driver = await connectPostgres(this.#target, opened);
+    const driver = await connectPostgres(this.#target, opened, signal);
     if (!this.#readConnection) return new Engine(driver, { holder: this.#holder });
     try {
       const target = { ...this.#target, connection: this.#readConnection };
-      const reader = await connectReader(target, opened);
+      const reader = await connectReader(target, opened, signal);
       return new Engine(driver, { reader, holder: this.#holder });
     } catch (error) {
       await driver.close();

@@ -7,8 +7,11 @@ import { SqlTrustingStore } from './trusting-store.ts';
 
 /** The store on any SQL database. What a database provides itself is how to connect, and where a backup goes. */
 export abstract class SqlStore extends CheckedExtendedStore<SqlTrustingStore> {
-  /** Opens the database and brings its schema up to date. Called once; again after a failure. */
-  protected abstract connect(): Promise<Engine>;
+  /**
+   * Opens the database and brings its schema up to date. Called once; again after a failure. Ends with the signal,
+   * and changes nothing then.
+   */
+  protected abstract connect(signal: AbortSignal): Promise<Engine>;
 
   /** Where files that belong to the store go; undefined when none was given. */
   protected abstract readonly fileStoreDirectory: string | undefined;
@@ -16,8 +19,8 @@ export abstract class SqlStore extends CheckedExtendedStore<SqlTrustingStore> {
   /** Where a backup goes that is to go to a path, or to a place of the store's choice. */
   protected abstract backupPath(path: string | undefined): string;
 
-  protected async openBackend(): Promise<SqlTrustingStore> {
-    return new SqlTrustingStore(await this.connect(), (path) => this.backupPath(path));
+  protected async openBackend(signal: AbortSignal): Promise<SqlTrustingStore> {
+    return new SqlTrustingStore(await this.connect(signal), (path) => this.backupPath(path));
   }
 
   protected checkHealth(): Promise<HealthReport> {

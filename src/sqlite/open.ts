@@ -4,6 +4,7 @@ import { statement } from '../sql/port/statement.ts';
 import { APPLIED, isCurrent, migrate } from '../sql/schema/migrate.ts';
 import { makeFile } from '../store/new-files.ts';
 import { MEMORY } from '../store/paths.ts';
+import { unlessAborted } from '../store/unless-aborted.ts';
 import { SqliteDriver } from './driver.ts';
 import { translate } from './errors.ts';
 import { refuseForeign } from './foreign.ts';
@@ -28,27 +29,41 @@ const MIGRATIONS_TABLE = statement(
   "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'kode_data_migrations'",
 );
 
-/** Opens the database at a path, creates it where there is none, and brings its schema up to date. */
-export async function openDatabase(path: string, settings: Settings, clock: Clock): Promise<SqliteDriver> {
+/**
+ * Opens the database at a path, creates it where there is none, and brings its schema up to date. Between two steps,
+ * and while others have the file locked, `signal` ends it; a transaction is done at a stroke, or not at all.
+ */
+export async function openDatabase(
+  path: string,
+  settings: Settings,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<SqliteDriver> {
+  const step = <T>(work: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
+    return unlessAborted(work(), signal);
+  };
   const Database = await loadBetterSqlite();
-  if (path !== MEMORY) await makeFolderOf(path, settings.modes);
+  if (path !== MEMORY) await step(() => makeFolderOf(path, settings.modes));
   let db: BetterSqlite3.Database | undefined;
   try {
-    if (path !== MEMORY) await refuseForeign(path, settings.adopt);
+    if (path !== MEMORY) await step(() => refuseForeign(path, settings.adopt));
     // SQLite itself would let everybody read it. What it puts beside the database has the database's mode.
-    if (path !== MEMORY) await makeFile(path, settings.modes);
+    if (path !== MEMORY) await step(() => makeFile(path, settings.modes));
     // SQLite's own waiting would block the event loop: see `whenFree`.
     db = new Database(path, { timeout: 0 });
     const driver = new SqliteDriver(db, path, settings, clock);
-    await driver.whenFree(() => configure(driver, settings));
-    const present = await driver.read(MIGRATIONS_TABLE, []);
-    if (present.length === 0 || !isCurrent(await driver.read(APPLIED, []), driver.dialect)) {
-      await driver.transact(() => migrate(driver.dialect, clock.now()));
+    await step(() => driver.whenFree(() => configure(driver, settings)));
+    const present = await step(() => driver.read(MIGRATIONS_TABLE, []));
+    if (present.length === 0 || !isCurrent(await step(() => driver.read(APPLIED, [])), driver.dialect)) {
+      await step(() => driver.transact(() => migrate(driver.dialect, clock.now())));
     }
     driver.rememberFiles();
     return driver;
   } catch (error) {
+    // What still waits for its transaction finds the file closed.
     db?.close();
+    if (signal.aborted) throw error;
     throw translate(error, path);
   }
 }

@@ -32,8 +32,8 @@ export class SqliteStore extends SqlStore {
       fileStoreBaseDir === undefined ? undefined : givenPath(fileStoreBaseDir, 'fileStoreBaseDir');
   }
 
-  protected async connect(): Promise<Engine> {
-    const driver = await openDatabase(this.#path, this.#settings, this[CLOCK]);
+  protected async connect(signal: AbortSignal): Promise<Engine> {
+    const driver = await openDatabase(this.#path, this.#settings, this[CLOCK], signal);
     return new Engine(driver, { holder: this.#settings.holder });
   }
 

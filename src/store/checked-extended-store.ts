@@ -74,7 +74,7 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
   }
 
   aggregateStats(agentIdOrFilter?: string | StatsFilter, options?: LongCallOptions): Promise<AgentStats> {
-    return this.run(
+    return this.runUntil(
       'aggregateStats',
       () => {
         const signal = checkLongCall(options);
@@ -118,7 +118,7 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
   }
 
   checkConsistency(what?: string | ConsistencyOptions): Promise<ConsistencyReport> {
-    return this.run(
+    return this.runUntil(
       'checkConsistency',
       () => checkCheck(what),
       (backend, check) => backend.checkConsistency(check),
@@ -135,7 +135,7 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
   }
 
   batchFork(agentId: string, count: number, options?: LongCallOptions): Promise<string[]> {
-    return this.run(
+    return this.runUntil(
       'batchFork',
       () => {
         validateAgentId(agentId);
@@ -154,7 +154,7 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
   }
 
   backup(path?: string, options?: BackupOptions): Promise<string> {
-    return this.run(
+    return this.runUntil(
       'backup',
       () => checkBackup(path, options),
       (backend, checked) => backend.backup(checked),
@@ -172,14 +172,14 @@ export abstract class CheckedExtendedStore<B extends TrustingExtendedStore>
     );
   }
 
-  #pages<A, R, T>(
+  #pages<A extends { readonly signal: AbortSignal | undefined }, R, T>(
     operation: string,
     check: () => A,
     source: (backend: B, checked: A) => Paged<R, T>,
   ): AsyncIterable<T> {
     return this.lifecycle.iteratePages(operation, async () => {
       const checked = reading(operation, check);
-      return source(await this.opening.now(), checked);
+      return source(await this.opening.now(checked.signal), checked);
     });
   }
 }

@@ -33,6 +33,7 @@ import {
   checkFork,
   checkGiven,
   checkLeaseOptions,
+  checkLongCall,
   checkPrefix,
   checkWriteOptions,
 } from './arguments.ts';
@@ -43,6 +44,7 @@ import type {
   ApprovalDecision,
   ForkOptions,
   LeaseOptions,
+  LongCallOptions,
   ReadEventsOptions,
   Store,
   WriteOptions,
@@ -59,24 +61,26 @@ import { validateEventOptions } from './validate-filter.ts';
 export abstract class CheckedStore<B extends TrustingStore> implements Store {
   readonly [CLOCK]: Clock;
   protected readonly lifecycle: Lifecycle;
-  protected readonly opening = new Opening(() => this.openBackend());
+  protected readonly opening = new Opening((signal) => this.openBackend(signal));
 
   constructor(clock: Clock) {
     this[CLOCK] = clock;
     this.lifecycle = new Lifecycle(clock, (error) => this.explain(error));
   }
 
-  /** Opens what is stored. Called by the first call; again after a failure. */
-  protected abstract openBackend(): Promise<B>;
+  /** Opens what is stored. Called by the first call; again after a failure. Ends with the signal. */
+  protected abstract openBackend(signal: AbortSignal): Promise<B>;
 
   /** What an error of the backend is to its caller. */
   protected explain(error: unknown): unknown {
     return error;
   }
 
-  /** Opens now instead of at the first call, so that a wrong configuration shows at once. */
-  async open(): Promise<this> {
-    await this.lifecycle.run('open', () => this.opening.now());
+  async open(options?: LongCallOptions): Promise<this> {
+    await this.lifecycle.run('open', () => {
+      const signal = reading('open', () => checkLongCall(options));
+      return this.opening.now(signal);
+    });
     return this;
   }
 
@@ -356,10 +360,22 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     return this.lifecycle.run(operation, call, kind);
   }
 
+  /** The same for a call with a signal, which also ends waiting for the backend. */
+  protected runUntil<A extends { readonly signal: AbortSignal | undefined }, T>(
+    operation: string,
+    check: () => A,
+    work: (backend: B, checked: A) => Promise<T>,
+  ): Promise<T> {
+    return this.lifecycle.run(operation, () => {
+      const checked = reading(operation, check);
+      return this.whenReady((backend) => work(backend, checked), checked.signal);
+    });
+  }
+
   /** At once, if the backend is open. */
-  protected whenReady<T>(work: (backend: B) => Promise<T>): Promise<T> {
+  protected whenReady<T>(work: (backend: B) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const backend = this.opening.ready;
-    return backend ? work(backend) : this.opening.whenOpen(work);
+    return backend ? work(backend) : this.opening.whenOpen(work, signal);
   }
 
   /** A call whose only argument is an agent's id. */
@@ -367,8 +383,8 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     return this.run(operation, () => validateAgentId(agentId), work);
   }
 
-  /** Nothing happens, and nothing is refused, before the first step of the iteration. */
-  protected iterate<A, T>(
+  /** Nothing happens, and nothing is refused, before the first step of the iteration. Its signal ends it. */
+  protected iterate<A extends { readonly signal: AbortSignal | undefined }, T>(
     operation: string,
     check: () => A,
     source: (backend: B, checked: A) => AsyncIterable<T>,
@@ -376,7 +392,11 @@ export abstract class CheckedStore<B extends TrustingStore> implements Store {
     const { opening } = this;
     return this.lifecycle.iterate(operation, async function* () {
       const checked = reading(operation, check);
-      yield* source(await opening.now(), checked);
+      const { signal } = checked;
+      const backend = await opening.now(signal).catch((error: unknown) => {
+        if (!signal?.aborted) throw error;
+      });
+      if (backend) yield* source(backend, checked);
     });
   }
 

@@ -103,6 +103,14 @@ export interface ApprovalDecision {
  * `AgentNotFoundError`; `loadInfo` and `exists` answer instead, and `delete` has nothing to do.
  */
 export interface Store {
+  /**
+   * Opens the store now, and brings the schema of its database up to date; resolves to the store. Every call does that
+   * by itself: this shows at the start whether all is well, and takes a signal for what may rightly take long. All
+   * that wait share one opening: a signal ends its caller's wait, and the opening where nobody else waits for it.
+   * Nothing half done stays, and the next call begins anew.
+   */
+  open(options?: LongCallOptions): Promise<this>;
+
   /** The one write path: everything a step produced, atomically. */
   commit(agentId: string, change: TurnCommit): Promise<CommitResult>;
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { StoreClosedError } from '../errors.ts';
+import { StoreClosedError, ValidationError } from '../errors.ts';
 import type { ExtendedStore, Store } from '../store/store.ts';
 import type { Spec } from './harness.ts';
 import { asks, assistant, collect, conversation, createAgent, progress, user } from './samples.ts';
@@ -9,6 +9,7 @@ type Closing = 'close' | typeof Symbol.asyncDispose;
 
 /** Every call of the interface: the compiler asks for a line here for each method that is added to it. */
 const CALLS: { [M in Exclude<keyof Store, Closing>]: (store: Store) => unknown } = {
+  open: (store) => store.open(),
   commit: (store) => store.commit('a', { messages: [user('x')] }),
   saveInfo: (store) => store.saveInfo('new', {}),
   loadInfo: (store) => store.loadInfo('a'),
@@ -200,6 +201,81 @@ function opening(spec: Spec): void {
       await store.appendMessages('a', [assistant(`${n}`)]);
     }
     assert.equal((await (await context.reopen()).loadInfo('a'))?.version, 6);
+  });
+
+  spec.test('can be asked for, any number of times, and gives the store', async (context) => {
+    await createAgent(context.store, 'a');
+    const store = await context.another();
+    assert.deepEqual(await Promise.all([store.open(), store.open({})]), [store, store]);
+    assert.equal(await store.open({ signal: undefined }), store);
+    assert.equal(await store.open({ signal: new AbortController().signal }), store);
+    assert.deepEqual(await store.list(), ['a']);
+  });
+
+  spec.test('refuses what is no signal, and options that nobody knows', async ({ store }) => {
+    for (const wrong of [{ signal: 1 }, { signal: null }, { timeoutMs: 5 }, 5, 'x', null]) {
+      await assert.rejects(async () => store.open(wrong as object), ValidationError, JSON.stringify(wrong));
+    }
+    await store.open();
+  });
+
+  spec.test('fails with a signal that has aborted, open or not, and works after it', async (context) => {
+    await createAgent(context.store, 'a');
+    const store = await context.another();
+    const reason = new Error('enough');
+    for (const _ of ['not open', 'open']) {
+      await assert.rejects(store.open({ signal: AbortSignal.abort(reason) }), reason);
+      assert.deepEqual(await store.list(), ['a']);
+    }
+  });
+
+  spec.test("ends with its caller's signal, and the next call begins anew", async (context) => {
+    await createAgent(context.store, 'a');
+    const store = await context.another();
+    for (let n = 0; n < 3; n += 1) {
+      const stop = new AbortController();
+      const opening = outcomes([store.open({ signal: stop.signal })]);
+      stop.abort(new Error('enough'));
+      // One that was open already, or came to its goal before it heard of it, is as good.
+      const { errors } = await within(opening, 'the end of the opening');
+      for (const error of errors) assert.equal(error, stop.signal.reason);
+    }
+    assert.deepEqual(await store.list(), ['a']);
+    await store.appendMessages('a', [user('x')]);
+    assert.equal((await (await context.reopen()).loadMessages('a')).length, 1);
+  });
+
+  spec.test("goes on for the others when one caller's signal aborts", async (context) => {
+    await createAgent(context.store, 'a');
+    const store = await context.another();
+    const [mine, hers] = [new AbortController(), new AbortController()];
+    const stopped = outcomes([store.open({ signal: mine.signal }), store.open({ signal: mine.signal })]);
+    const others = [store.list(), store.open({ signal: hers.signal }).then((opened) => opened.list())];
+    mine.abort(new Error('enough'));
+    assert.deepEqual(await Promise.all(others), [['a'], ['a']]);
+    for (const error of (await stopped).errors) assert.equal(error, mine.signal.reason);
+  });
+
+  spec.extended('is waited for no longer than the signal of a call says', async (context) => {
+    await createAgent(context.store, 'a');
+    const store = await context.another();
+    const stop = new AbortController();
+    const { signal } = stop;
+    const calls = outcomes<unknown>([
+      store.checkConsistency({ signal }),
+      store.aggregateStats({}, { signal }),
+      store.batchFork('a', 2, { signal }),
+      collect(store.iterateSessions({}, { signal })),
+      collect(store.iterateMessages({}, { signal })),
+      collect(store.iterateToolCalls({}, { signal })),
+    ]);
+    const watched = collect(store.watch('a', { signal }));
+    stop.abort(new Error('enough'));
+    const { values, errors } = await within(calls, 'the calls that were stopped');
+    assert.deepEqual(values, []);
+    for (const error of errors) assert.equal(error, signal.reason);
+    assert.deepEqual(await within(watched, 'the watch that was stopped'), []);
+    assert.deepEqual(await store.list(), ['a']);
   });
 
   spec.shared("doesn't touch other stores on the same database", async (context) => {

@@ -89,6 +89,7 @@ const CODE: Record<string, readonly number[]> = {
   "The model's calls of one turn": [template.DEFAULT_MAX_STEPS],
   "Somebody who looked at an agent's streamed text counts as watching it": [watched.WATCH_MS],
   "Streamed text that isn't stored yet, while somebody watches": [deltaWriter.INTERVAL_MS],
+  'Opening a store, upgrade of the schema included': [],
   'Iterators, checks, statistics over many agents, `batchFork`, `backup`, `watch`, `followAgent`': [],
   'How late a watcher hears of an event when no notification comes': [watching.POLL_MS],
   "Calls on a store that haven't ended": [queues.MAX_CALLS],

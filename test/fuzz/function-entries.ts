@@ -174,13 +174,13 @@ export const FUNCTIONS: readonly Entry<undefined>[] = [
   // Of a kind that isn't there, so that nothing is opened by what turns out to be right.
   of(
     'createStore',
-    () => [{ type: 'none', dbPath: ':memory:', fileStoreBaseDir: './x' }],
-    (config) => closing(() => createStore(config ?? null)),
+    () => [{ type: 'none', dbPath: ':memory:', fileStoreBaseDir: './x' }, { signal: undefined }],
+    (config, options) => closing(() => createStore(config ?? null, options)),
   ),
   of(
     'createExtendedStore',
-    () => [{ type: 'none', connection: good }],
-    (config) => closing(() => createExtendedStore(config ?? null)),
+    () => [{ type: 'none', connection: good }, { signal: undefined }],
+    (config, options) => closing(() => createExtendedStore(config ?? null, options)),
   ),
   of(
     'followAgent',

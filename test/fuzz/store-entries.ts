@@ -47,6 +47,7 @@ const page = { limit: 5, offset: 0, order: 'asc' };
 
 /** The compiler asks for a line here for each method that is added to the interface. */
 const STORE: Omit<Arguments<Store>, 'close'> = {
+  open: [() => [{ signal: undefined }]],
   commit: [() => ['a', change()]],
   saveInfo: [() => ['a', change().info, write()]],
   loadInfo: [() => ['a']],

@@ -89,6 +89,30 @@ describe('a folder that is in use', () => {
   });
 });
 
+describe('a folder whose holder can’t be seen', () => {
+  it('is waited for by an opening no longer than its signal says', async () => {
+    const { root } = await workspace();
+    await mkdir(root);
+    const lock = await acquire(root, new MovableClock(), elsewhere);
+    const looks = new AbortController();
+    const clock = new (class extends MovableClock {
+      override after(ms: number, call: () => unknown) {
+        looks.abort();
+        return super.after(ms, call);
+      }
+    })();
+    const store = new JSONStore(root, withClock(clock));
+    const stop = new AbortController();
+    const opening = store.open({ signal: stop.signal }).catch((error: unknown) => error);
+    if (!looks.signal.aborted) await once(looks.signal, 'abort');
+    stop.abort(new Error('enough'));
+    expect(await opening).toBe(stop.signal.reason);
+    await lock.release();
+    expect(await store.list()).toEqual([]);
+    await store.close();
+  });
+});
+
 describe('a lock that was left behind', () => {
   const gone = { pid: 2 ** 22 + 1, host: thisPlace().name, started: '', since: 'then', id: 'x' };
 

@@ -51,16 +51,16 @@ class Gate {
 class HangingSqliteStore extends SqliteStore {
   readonly gate = new Gate();
 
-  protected override async connect(): Promise<Engine> {
-    return this.gate.before(await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return this.gate.before(await super.connect(signal));
   }
 }
 
 class HangingPostgresStore extends PostgresStore {
   readonly gate = new Gate();
 
-  protected override async connect(): Promise<Engine> {
-    return this.gate.before(await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return this.gate.before(await super.connect(signal));
   }
 }
 

@@ -21,7 +21,8 @@ async function openDriver(): Promise<PostgresDriver> {
   open.push({ close: () => dropSchema(schema) });
   const connection = { connectionString: url, max: 1 };
   const settings = { schema, prepare: 'auto', callTimeoutMs: 10_000, maxQueuedCalls: 10 } as const;
-  const driver = await connectPostgres({ connection, clock: systemClock, ...settings }, () => undefined);
+  const target = { connection, clock: systemClock, ...settings };
+  const driver = await connectPostgres(target, () => undefined, new AbortController().signal);
   open.push(driver);
   return driver;
 }

@@ -48,16 +48,16 @@ function watch(store: Watched, engine: Engine): Engine {
 class CountingSqliteStore extends SqliteStore implements Counting {
   scripts = 0;
   meanwhile: Watched['meanwhile'];
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return watch(this, await super.connect(signal));
   }
 }
 
 class CountingPostgresStore extends PostgresStore implements Counting {
   scripts = 0;
   meanwhile: Watched['meanwhile'];
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return watch(this, await super.connect(signal));
   }
 }
 

@@ -5,12 +5,12 @@ import { SqliteStore } from '../../src/sqlite/store.ts';
 /** Stores that let a test at what is below them. */
 export class OpenSqliteStore extends SqliteStore {
   engine(): Promise<Engine> {
-    return this.connect();
+    return this.connect(new AbortController().signal);
   }
 }
 
 export class OpenPostgresStore extends PostgresStore {
   engine(): Promise<Engine> {
-    return this.connect();
+    return this.connect(new AbortController().signal);
   }
 }

@@ -32,16 +32,16 @@ function watch(store: Watched, engine: Engine): Engine {
 class WatchedSqliteStore extends SqliteStore implements Watched {
   driver: Driver | undefined;
   statements = 0;
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return watch(this, await super.connect(signal));
   }
 }
 
 class WatchedPostgresStore extends PostgresStore implements Watched {
   driver: Driver | undefined;
   statements = 0;
-  protected override async connect(): Promise<Engine> {
-    return watch(this, await super.connect());
+  protected override async connect(signal: AbortSignal): Promise<Engine> {
+    return watch(this, await super.connect(signal));
   }
 }
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreBusyError } from '../../src/errors.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import { conversation, createAgent, user } from '../../src/testing/samples.ts';
+import { within } from '../../src/testing/timing.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 
 const BUSY_MS = 600;
@@ -51,6 +52,25 @@ async function longestGap(work: () => Promise<unknown>): Promise<number> {
 }
 
 describe('a file that another connection has locked', () => {
+  it.each(['BEGIN EXCLUSIVE', 'BEGIN IMMEDIATE'])(
+    'is waited for by an opening no longer than its signal says (%s), and nothing is left of it',
+    async (begin) => {
+      const other = opened(new Database(path));
+      other.pragma('journal_mode = WAL');
+      other.exec(begin);
+      const store = opened(new SqliteStore(path, undefined, { busyTimeoutMs: 60_000 }));
+      const stop = new AbortController();
+      const opening = store.open({ signal: stop.signal }).catch((error: unknown) => error);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      stop.abort(new Error('enough'));
+      expect(await within(opening, 'the end of the opening')).toBe(stop.signal.reason);
+      other.exec('COMMIT');
+      expect(other.prepare('SELECT name FROM sqlite_master').all()).toEqual([]);
+      await createAgent(store, 'a', conversation(3));
+      expect(await store.list()).toEqual(['a']);
+    },
+  );
+
   it('is waited for as long as busyTimeoutMs says, while everything else goes on', async () => {
     const store = opened(new SqliteStore(path, undefined, { busyTimeoutMs: BUSY_MS }));
     await createAgent(store, 'a', conversation(3));
