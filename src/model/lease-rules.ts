@@ -9,13 +9,6 @@ export const LEASE_END = {
   lost: 'it was lost: taken over, or its agent was deleted',
 } as const;
 
-export function isSameLease(
-  a: Pick<LeaseToken, 'token' | 'holderId'>,
-  b: Pick<LeaseToken, 'token' | 'holderId'>,
-): boolean {
-  return a.token === b.token && a.holderId === b.holderId;
-}
-
 /**
  * Why a write isn't let through; undefined where it is. `last`: the newest lease of the agent that is known of, if it
  * wasn't given back; `isLive`: its time isn't over.
@@ -26,6 +19,13 @@ export function leaseRefusal(
   isLive: boolean,
 ): string | undefined {
   if (!given) return last && isLive ? 'it came without one' : undefined;
-  if (!last || !isSameLease(last, given)) return 'its lease was released or taken over';
+  if (!last || !isSame(last, given)) return 'its lease was released or taken over';
   return isLive ? undefined : 'its lease ran out before it was renewed';
+}
+
+function isSame(
+  a: Pick<LeaseToken, 'token' | 'holderId'>,
+  b: Pick<LeaseToken, 'token' | 'holderId'>,
+): boolean {
+  return a.token === b.token && a.holderId === b.holderId;
 }
