@@ -3,7 +3,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CorruptDataError } from '../../src/errors.ts';
+import { Engine } from '../../src/json/engine.ts';
+import { settingsOf } from '../../src/json/options.ts';
 import { JSONStore } from '../../src/json/store.ts';
+import { systemClock } from '../../src/model/clock.ts';
 import { collect, progress, user } from '../../src/testing/samples.ts';
 import { filesIn, type Workspace, workspaces } from './helpers.ts';
 
@@ -85,6 +88,29 @@ describe.each(['alpha1', 'alpha2'] as const)('a folder of 3.0.0-%s', (version) =
     expect(await readdir(space.root)).not.toContain('ancestors');
     expect(await readFile(join(space.root, others[0] ?? '')), 'of no fork').toEqual(before);
     expect(await everything(await space.reopen())).toEqual(expected);
+  });
+
+  it("ends giving forks their logs with its opening's signal, and the next opening goes on", async () => {
+    const { space, expected } = await folderOf(version);
+    const before = (await sharing(space.root)).length;
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    const { signal } = stop;
+    // It is looked at before each agent.
+    let looks = 0;
+    signal.throwIfAborted = () => {
+      looks += 1;
+      if (looks === Object.keys(expected).length) stop.abort(reason);
+      AbortSignal.prototype.throwIfAborted.call(signal);
+    };
+    const options = { ...settingsOf({}), clock: systemClock, signal };
+    await expect(Engine.open(space.root, options)).rejects.toBe(reason);
+    const left = (await sharing(space.root)).length;
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(before);
+    const store = space.open();
+    expect(await everything(store)).toEqual(expected);
+    expect(await sharing(space.root)).toEqual([]);
   });
 
   it('V1 is read as it is where nothing may be written', async () => {
