@@ -43,10 +43,9 @@ export function postgresDialect(schema: string, now = SERVER_CLOCK): PostgresDia
     useIndex: () => '',
     joinInOrder: 'JOIN',
     // It doesn't look into a subquery with an OFFSET.
-    joinByKey: (table, alias, condition) =>
-      `CROSS JOIN LATERAL (SELECT * FROM {${table}} AS ${alias} WHERE ${condition} OFFSET 0) AS ${alias}`,
+    joinByKey: (table, alias, condition, lock) =>
+      `CROSS JOIN LATERAL (SELECT * FROM {${table}} AS ${alias} WHERE ${condition} OFFSET 0${lock ? ` ${lockRow(lock)}` : ''}) AS ${alias}`,
     lockRow,
-    anyOf: (place) => `= ANY (ARRAY(SELECT json_array_elements_text(${place}::json)::bigint))`,
     rowsOfList(place, columns) {
       const values = Object.entries(columns).map(
         ([column, type], i) => `(value ->> ${i})::${type} AS ${column}`,

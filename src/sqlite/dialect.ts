@@ -37,7 +37,6 @@ export const sqliteDialect: Dialect = {
   joinByKey: (table, alias, condition) => `CROSS JOIN {${table}} AS ${alias} ON ${condition}`,
   // A transaction that writes has the whole file.
   lockRow: () => '',
-  anyOf: (place) => `IN (SELECT value FROM json_each(${place}))`,
   rowsOfList(place, columns) {
     const values = Object.keys(columns).map((column, i) => `value ->> ${i} AS ${column}`);
     return `SELECT ${values.join(', ')} FROM json_each(${place})`;

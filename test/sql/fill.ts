@@ -56,6 +56,7 @@ async function createBusy(store: ExtendedStore, n: number): Promise<void> {
     usage: [{ model: 'model', inputTokens: 10, latencyMs: n }],
     expectedVersion: 0,
   });
+  await store.saveDelta(`busy-${n}`, { text: NOTES });
 }
 
 async function createLong(store: ExtendedStore, size: Size): Promise<void> {

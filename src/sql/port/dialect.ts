@@ -55,13 +55,12 @@ export interface Dialect {
   readonly joinInOrder: string;
   /**
    * Joins the rows of a table that the rows so far name by a key, with a look-up for each. Left alone, planners
-   * see other ways, and misjudge them: they don't know that a key's columns belong together.
+   * see other ways, and misjudge them: they don't know that a key's columns belong together. With a lock, each row
+   * is locked when it is looked up, in the order of the rows so far.
    */
-  joinByKey(table: TableName, alias: string, condition: string): string;
+  joinByKey(table: TableName, alias: string, condition: string, lock?: RowLock): string;
   /** Ends a query whose rows nobody else may change until the transaction ends. */
   lockRow(lock: RowLock): string;
-  /** Ends a condition: that a value is in the list of integers that a parameter has as JSON text. */
-  anyOf(place: string): string;
   /** A query of the rows that a parameter has, which is JSON text of a list of lists. */
   rowsOfList(place: string, columns: Readonly<Record<string, 'bigint' | 'text'>>): string;
   /** Some of several queries in one order, each of which comes in it by itself: read no further than `end` needs. */

@@ -8,11 +8,11 @@ import type { Row } from '../port/values.ts';
 import { isNeededAsMuch, needOf } from './branch-need.ts';
 import { assignOwners, ownsRows } from './owners.ts';
 
-const LOCK_BRANCHES = statement(
-  'lock_branches',
-  ({ anyOf, lockRow }) =>
-    `SELECT branch FROM {branches} WHERE tree = $1 AND branch ${anyOf('$2')} ORDER BY branch ${lockRow({ against: 'use' })}`,
-);
+const LOCK_BRANCHES = statement('lock_branches', ({ rowsOfList, joinByKey }) => {
+  const key = 'b.tree = $1 AND b.branch = k.branch';
+  return `SELECT b.branch FROM (${rowsOfList('$2', { branch: 'bigint' })}) AS k
+    ${joinByKey('branches', 'b', key, { against: 'use' })}`;
+});
 const LOCK_HEAD = statement(
   'lock_head',
   ({ lockRow }) => `SELECT agent FROM {heads} WHERE tree = $1 AND agent = $2 ${lockRow({ against: 'use' })}`,
@@ -20,7 +20,8 @@ const LOCK_HEAD = statement(
 
 /** Locks branches in the order of their keys. */
 export function* lockBranches(tree: number, branches: readonly number[]): Script<void> {
-  yield* run(LOCK_BRANCHES, [tree, JSON.stringify([...new Set(branches)])]);
+  const sorted = [...new Set(branches)].sort((a, b) => a - b);
+  yield* run(LOCK_BRANCHES, [tree, JSON.stringify(sorted.map((branch) => [branch]))]);
 }
 
 /** False when there is no such agent. */
