@@ -42,10 +42,12 @@ export interface AgentState {
 
 /** `own`: a query for the head. */
 function stateOf(own: string): string {
-  return `WITH RECURSIVE own AS (${own}), chain AS (${chainsOf({ from: 'own AS h' })})
+  const hasDeltas = 'EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent)';
+  return `WITH RECURSIVE own AS (SELECT h.*, CASE WHEN ${hasDeltas} THEN 1 ELSE 0 END AS has_deltas FROM (${own}) AS h),
+     chain AS (${chainsOf({ from: 'own AS h' })})
    SELECT h.tree, h.agent, h.branch AS head_branch, h.version, h.revision, h.cursor, h.message_count, h.call_count, h.unlinked_calls,
      h.unanswered_calls, h.pending_approvals, h.usage_count, h.status, h.last_at, h.last_sfp_index, h.bookmark_seq, h.bookmark_at,
-     h.breakpoint, h.attempts, h.retry_at, h.failure, CASE WHEN EXISTS (SELECT 1 FROM {deltas} d WHERE d.tree = h.tree AND d.agent = h.agent) THEN 1 ELSE 0 END AS has_deltas,
+     h.breakpoint, h.attempts, h.retry_at, h.failure, h.has_deltas,
      ${SEGMENT_COLUMNS}
    FROM own h CROSS JOIN chain c ORDER BY c.depth`;
 }
