@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { PostgresStore } from '../../src/postgres/store.ts';
 import { SqliteStore } from '../../src/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { withoutSqlite } from '../support/environment.ts';
 import { Network } from '../support/network.ts';
 import { postgresDatabase } from '../support/postgres-database.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
@@ -62,23 +63,26 @@ it('M7 close() hides no error while PostgreSQL is down', async () => {
   }
 });
 
-it('M7 close() hides no error while another program has locked the SQLite file', async () => {
-  const directory = await makeTemporaryDirectory();
-  const path = join(directory, 'agents.db');
-  const store = new SqliteStore(path, undefined, { busyTimeoutMs: 50 });
-  const other = new Database(path);
-  try {
-    const failure = await failureInBody(store, () => other.exec('BEGIN IMMEDIATE'));
-    expect(failure).toMatchObject({ message: 'the first error' });
-    await expectWarning();
-  } finally {
-    other.close();
-    await store.close();
-    await removeDirectory(directory);
-  }
-});
+it.skipIf(withoutSqlite)(
+  'M7 close() hides no error while another program has locked the SQLite file',
+  async () => {
+    const directory = await makeTemporaryDirectory();
+    const path = join(directory, 'agents.db');
+    const store = new SqliteStore(path, undefined, { busyTimeoutMs: 50 });
+    const other = new Database(path);
+    try {
+      const failure = await failureInBody(store, () => other.exec('BEGIN IMMEDIATE'));
+      expect(failure).toMatchObject({ message: 'the first error' });
+      await expectWarning();
+    } finally {
+      other.close();
+      await store.close();
+      await removeDirectory(directory);
+    }
+  },
+);
 
-it('M7 close() gives the lease back, and warns of nothing', async () => {
+it.skipIf(withoutSqlite)('M7 close() gives the lease back, and warns of nothing', async () => {
   const store = new SqliteStore(':memory:');
   const agent = await create(store, provider);
   await agent.close();

@@ -12,6 +12,7 @@ import { withClock } from '../../src/model/clock.ts';
 import type { Store } from '../../src/store/store.ts';
 import { MovableClock } from '../../src/testing/movable-clock.ts';
 import { allBackends } from '../support/backends.ts';
+import { withoutSqlite } from '../support/environment.ts';
 import { makeTemporaryDirectory, removeDirectory } from '../support/temporary.ts';
 import { asks, create, failureOf, latch, onEachStore, resume, says, template, tool } from './harness.ts';
 import { startProvider } from './provider/provider.ts';
@@ -155,7 +156,7 @@ describe('a tool that runs when the lease ends', () => {
     });
   }
 
-  it('L2 hears of it in time while renewals hang', async () => {
+  it.skipIf(withoutSqlite)('L2 hears of it in time while renewals hang', async () => {
     const directory = await makeTemporaryDirectory();
     const path = join(directory, 'agents.db');
     const clock = new MovableClock();

@@ -3,6 +3,7 @@ export const TEST_POSTGRES_URL = 'KODE_TEST_POSTGRES_URL';
 
 /** Set where better-sqlite3 doesn't run: the agent's tests then do without SQLite. */
 export const WITHOUT_SQLITE = 'TEST_WITHOUT_SQLITE';
+export const withoutSqlite = process.env[WITHOUT_SQLITE] !== undefined;
 
 /** For scripts/matrix.mjs: the version that the server `postgres18` has, and a folder with its package. */
 export const POSTGRES_MAJOR = 'TEST_POSTGRES_MAJOR';
