@@ -482,7 +482,8 @@ describe('P1 a statement that waits for others', () => {
     };
     await until(async () => (await backends()) <= max + 1, 'the sessions go', 1_000);
     await other.query('rollback');
-    expect(await witness.loadDelta('a')).toEqual([]);
+    // Of those whose end is unknown, some may have gone on: the others have stored nothing, as they said.
+    expect((await witness.loadDelta('a')).length).toBeLessThanOrEqual(silent);
     expect(await store.loadMessages('a')).toHaveLength(1);
   }, 180_000);
 });

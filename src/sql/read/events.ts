@@ -69,7 +69,8 @@ export async function* watchEvents(
   let announcedAt = Number.NEGATIVE_INFINITY;
   const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
   // The keys of this agent: one that is created anew under its id is another one.
-  const keys = await liveKeys(context, agentId);
+  const keys = await unlessAborted(signal, liveKeys(context, agentId));
+  if (!keys) return;
   const bell = new Bell(signal, clock);
   const unsubscribe = context.driver.subscribe(bell.ring);
   try {
