@@ -5,6 +5,22 @@ import { SummaryReporter } from './test/support/summary-reporter.ts';
 /** Tests that replace modules which other files' tests load as well. */
 const APART = ['test/sql/statement-plans.test.ts'];
 
+/**
+ * Tests that wait for servers, processes and clocks of this machine: each is tried a second time, and the summary
+ * names those that needed it. What has no such excuse fails at once.
+ */
+const IN_REAL_TIME = [
+  'test/postgres/**/*.test.ts',
+  'test/sqlite/**/*.test.ts',
+  'test/suite/**/*.test.ts',
+  'test/agent/*.test.ts',
+  'test/agent/crash/**/*.test.ts',
+  'test/cli/import*.test.ts',
+  'test/docs/**/*.test.ts',
+  'test/examples/**/*.test.ts',
+  'test/bench/**/*.test.ts',
+];
+
 /** For every project. */
 export const common = {
   setupFiles: ['./test/support/setup-worker.ts'],
@@ -33,11 +49,12 @@ export default defineConfig({
           ...common,
           name: 'together',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...APART],
+          exclude: [...configDefaults.exclude, ...APART, ...IN_REAL_TIME],
           // A process runs one file after the other, and loads the source once for all of them.
           isolate: false,
         },
       },
+      { test: { ...common, name: 'in real time', include: IN_REAL_TIME, isolate: false, retry: 1 } },
       { test: { ...common, name: 'apart', include: APART } },
     ],
   },

@@ -16,6 +16,8 @@ export class SummaryReporter implements Reporter {
   #passed = 0;
   #failed = 0;
   #failures: string[] = [];
+  /** Those that passed when they were tried again. */
+  #repeated: string[] = [];
 
   onInit(): void {
     const { [SUMMARY_FILE]: file } = process.env;
@@ -23,7 +25,8 @@ export class SummaryReporter implements Reporter {
     process.once('exit', (code) => {
       const failed = code === 0 ? this.#failed : Math.max(this.#failed, 1);
       const named = this.#failures.slice(0, NAMED).map((failure) => `FAILED ${failure}\n`);
-      const line = `${named.join('')}${this.#passed} passed, ${failed} failed\n`;
+      const repeated = this.#repeated.map((test) => `TRIED AGAIN ${test}\n`);
+      const line = `${repeated.join('')}${named.join('')}${this.#passed} passed, ${failed} failed\n`;
       // Written at once: a stream may not get to it any more.
       if (file === undefined) writeSync(process.stdout.fd, `\n${line}`);
       else appendFileSync(file, line);
@@ -34,6 +37,7 @@ export class SummaryReporter implements Reporter {
     this.#passed = 0;
     this.#failed = 0;
     this.#failures = [];
+    this.#repeated = [];
     for (const error of unhandledErrors) this.#fail('outside of a test', [error]);
     for (const module of modules) {
       const file = module.relativeModuleId;
@@ -44,6 +48,8 @@ export class SummaryReporter implements Reporter {
       for (const test of module.children.allTests()) {
         const { state, errors } = test.result();
         if (state === 'passed') this.#passed += 1;
+        if (test.diagnostic()?.flaky)
+          this.#repeated.push(`${file} > ${test.fullName}: ${firstLine(errors?.[0]?.message ?? '')}`);
         if (state === 'failed') this.#fail(`${file} > ${test.fullName}`, errors);
       }
     }
