@@ -3,6 +3,7 @@ import type { StoredEvent } from '../../model/agent.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { CheckedWatch } from '../../store/arguments.ts';
 import type { WatchItem } from '../../store/store.ts';
+import { unlessAborted } from '../../store/unless-aborted.ts';
 import type { EventQuery } from '../../store/validate-filter.ts';
 import type { SqlContext } from '../context.ts';
 import type { AgentKeys } from '../keys.ts';
@@ -69,7 +70,7 @@ export async function* watchEvents(
   let announcedAt = Number.NEGATIVE_INFINITY;
   const signal = options.signal ? AbortSignal.any([options.signal, closing]) : closing;
   // The keys of this agent: one that is created anew under its id is another one.
-  const keys = await unlessAborted(signal, liveKeys(context, agentId));
+  const keys = await whileWatched(signal, liveKeys(context, agentId));
   if (!keys) return;
   const bell = new Bell(signal, clock);
   const unsubscribe = context.driver.subscribe(bell.ring);
@@ -120,7 +121,7 @@ async function whenever<T>(
   try {
     while (!signal.aborted) {
       try {
-        return await unlessAborted(signal, read());
+        return await whileWatched(signal, read());
       } catch (error) {
         if (!isOutOfReach(error)) throw error;
       }
@@ -133,12 +134,13 @@ async function whenever<T>(
 }
 
 /** What the signal ends isn't waited for: it ends by itself, and nobody needs it. */
-function unlessAborted<T>(signal: AbortSignal, reading: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const end = () => resolve(undefined);
-    signal.addEventListener('abort', end);
-    reading.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
-  });
+async function whileWatched<T>(signal: AbortSignal, reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await unlessAborted(reading, signal);
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
 }
 
 function isOutOfReach(error: unknown): boolean {
