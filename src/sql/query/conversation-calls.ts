@@ -136,10 +136,11 @@ function* pageOfBranch(
 ): Script<SqlValue[][]> {
   const params = new Params();
   const share = { from: window.from, to: Math.min(window.to, callHi) };
-  const calls = callsOf(params.bind(branch), params.bind(tree), query, share, params);
+  const [atBranch, inTree] = [params.bind(branch), params.bind(tree)];
+  const calls = callsOf(atBranch, inTree, query, share, params);
   const rows = dialect.rowsOfPage(selectKeys(calls, query), query, params.bind, {
     alias: 't',
-    key: `t.tree = ${params.bind(tree)} AND t.branch = ${params.bind(branch)} AND t.call_seq = k.call_seq`,
+    key: `t.tree = ${inTree} AND t.branch = ${atBranch} AND t.call_seq = k.call_seq`,
   });
   const text = `SELECT ${RECORD} FROM ${rows}`;
   return yield* ask(params.query('page_of_calls', text));

@@ -141,6 +141,16 @@ const INSTANT = statementOfValues(
   'SELECT created_at FROM {messages} WHERE tree = $1 AND branch = $2 AND seq = $3',
 );
 
+/** The places in a text of a part's keys. */
+interface Place {
+  tree: string;
+  branch: string;
+}
+
+function placeOf({ tree, branch }: Part, params: Params): Place {
+  return { tree: params.bind(tree), branch: params.bind(branch) };
+}
+
 /** The instants at a part's ends, where the branch goes on beyond them. */
 interface Edges {
   first: number | undefined;
@@ -162,11 +172,12 @@ const KEY = ['created_at', 'seq'];
 function matchesIn(
   dialect: Dialect,
   part: Part,
+  place: Place,
   edges: Edges,
   query: MessageQuery,
   params: Params,
 ): KeyRanges {
-  const conditions = [`tree = ${params.bind(part.tree)}`, `branch = ${params.bind(part.branch)}`];
+  const conditions = [`tree = ${place.tree}`, `branch = ${place.branch}`];
   const { createdAfter = Number.NEGATIVE_INFINITY, createdBefore = Number.POSITIVE_INFINITY } = query;
   // An index is entered by one bound on each side of a range: the narrower one.
   if (edges.first !== undefined && edges.first >= createdAfter) {
@@ -195,9 +206,10 @@ function selectMatches(
   page: { limit: number; offset: number },
 ): Query {
   const params = new Params();
-  const rows = dialect.rowsOfPage(matchesIn(dialect, part, edges, query, params), page, params.bind, {
+  const place = placeOf(part, params);
+  const rows = dialect.rowsOfPage(matchesIn(dialect, part, place, edges, query, params), page, params.bind, {
     alias: 'm',
-    key: `m.tree = ${params.bind(part.tree)} AND m.branch = ${params.bind(part.branch)} AND m.seq = k.seq`,
+    key: `m.tree = ${place.tree} AND m.branch = ${place.branch} AND m.seq = k.seq`,
   });
   return params.query('read_matches', `SELECT m.seq, m.created_at, m.payload FROM ${rows}`);
 }
@@ -206,6 +218,10 @@ function selectMatches(
 function countMatches(dialect: Dialect, part: Part, edges: Edges, query: MessageQuery, most: number): Query {
   const params = new Params();
   const page = { limit: most, offset: 0 };
-  const keys = dialect.pageOfKeys(matchesIn(dialect, part, edges, query, params), page, params.bind);
+  const keys = dialect.pageOfKeys(
+    matchesIn(dialect, part, placeOf(part, params), edges, query, params),
+    page,
+    params.bind,
+  );
   return params.query('count_matches', `SELECT count(*) AS matches FROM (${keys}) AS k`);
 }
